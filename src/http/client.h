@@ -1,0 +1,45 @@
+/*
+ * Outgoing HTTP: libcurl multi on one thread of its own, blocking for the caller, with keep-alive, HTTP/2, an operator's
+ * proxy and CA file, limits on time and size, and an egress policy that is checked after DNS and on every redirect.
+ */
+#ifndef COUNTERSIGN_HTTP_CLIENT_H
+#define COUNTERSIGN_HTTP_CLIENT_H
+
+#include "http/exchange.h"
+
+struct http_client;
+
+struct http_client_config {
+    const char *proxy;      /* NULL: the HTTPS_PROXY / NO_PROXY convention of the environment */
+    const char *ca_file;    /* NULL: the system's */
+    const char *allow;      /* comma list of networks that are allowed although private; "*" allows all */
+    unsigned connections;   /* kept open at most */
+};
+
+struct http_client *http_client_create(const struct http_client_config *config) NODISCARD;
+void http_client_free(struct http_client **client);
+
+struct http_call {
+    const char *method;
+    const char *url;
+    struct http_pairs headers;
+    struct bytes body;
+    const char *user; /* basic authentication; NULL: none */
+    const char *password;
+    unsigned timeout_ms;
+    size_t largest_answer;
+    unsigned redirects; /* followed at most; 0: none */
+    bool operator_chose_address; /* the address comes from an operator's settings, not from a script: no egress policy */
+};
+
+struct http_answer {
+    int status; /* 0: no answer, see error */
+    struct http_pairs headers; /* names in lower case */
+    struct bytes body;
+    const char *error; /* one sentence for logs; NULL where an answer came */
+};
+
+/* Does the call and waits for it; always fills *answer, in the arena. */
+void http_call(struct http_client *client, struct arena *arena, const struct http_call *call, struct http_answer *answer);
+
+#endif

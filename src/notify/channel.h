@@ -1,0 +1,62 @@
+/*
+ * Messages to people: channels (SMS, e-mail) behind one interface, chosen by the tenant's settings. With --dev every message
+ * goes to the outbox instead of leaving.
+ */
+#ifndef COUNTERSIGN_NOTIFY_CHANNEL_H
+#define COUNTERSIGN_NOTIFY_CHANNEL_H
+
+#include "crypto/keyring.h"
+#include "http/client.h"
+#include "store/db.h"
+
+struct message {
+    const char *channel;      /* "sms" or "email" */
+    const char *to;           /* E.164, or an address */
+    const char *text;
+    const char *subject;      /* email */
+    const char *html;         /* email; NULL: text only */
+    const char *message_type; /* for webhooks: "sms_mfa_enrollment", "sms_mfa_verification", "enrollment_email", … */
+    const char *user_id;      /* for webhooks and logs; may be NULL */
+    const char *code;         /* for webhooks: the code within the text; may be NULL */
+    const char *locale;
+};
+
+struct notifier;
+
+/* SMTP as an operator configures it: "smtp://user:password@host:587" or smtps://, and the From address. */
+struct notifier_config {
+    bool dev; /* the outbox instead of the world */
+    const char *smtp_url;
+    const char *mail_from;
+};
+
+struct notifier *notifier_start(struct db *db, const struct keyring *keyring, struct http_client *http,
+                                const struct notifier_config *config) NODISCARD;
+/* Ends its thread; what is queued stays in the store. */
+void notifier_stop(struct notifier **notifier);
+
+enum notify_result {
+    NOTIFY_SENT = 0,
+    NOTIFY_NOT_CONFIGURED = 1, /* no provider: tell the operator */
+    NOTIFY_REFUSED = 2,        /* the provider said no; *reason for logs */
+    NOTIFY_FAILED = 3,         /* not reached in time, or the store failed */
+};
+
+/* One way out of the house. `settings` is the channel's own sealed settings document; may be NULL. */
+struct channel {
+    const char *name; /* "twilio", "webhook", "smtp", "outbox" */
+    enum notify_result (*send)(struct notifier *notifier, struct arena *arena, yyjson_val *settings,
+                               const struct message *message, const char **reason);
+};
+
+/* Sends now and waits (SMS: at most 8 s). */
+enum notify_result notify_send(struct notifier *notifier, struct arena *arena, const struct message *message,
+                               const char **reason) NODISCARD;
+
+/* Queues within the caller's write: the message leaves once that is committed, with retries for 24 h (e-mail). */
+enum db_result notify_queue(struct notifier *notifier, struct db_tx *tx, struct arena *arena,
+                            const struct message *message) NODISCARD;
+/* Wakes the sender after a commit that queued. */
+void notify_wake(struct notifier *notifier);
+
+#endif

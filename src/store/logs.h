@@ -1,0 +1,39 @@
+/*
+ * The tenant's log (Management API /logs): entries are gathered and written in batches by a thread of their own, so that a
+ * login does not wait for them. What is lost by a crash are the entries of the last half second; nothing acknowledged to
+ * a client depends on one.
+ */
+#ifndef COUNTERSIGN_STORE_LOGS_H
+#define COUNTERSIGN_STORE_LOGS_H
+
+#include "json/json.h"
+#include "store/db.h"
+
+struct log_writer;
+
+struct log_writer *log_writer_start(struct db *db) NODISCARD;
+/* Writes what is left and ends the thread. */
+void log_writer_stop(struct log_writer **writer);
+
+/* What an entry says; texts may be NULL. They are copied. */
+struct log_entry {
+    const char *type; /* a code of log-codes.tsv: "s", "fp", "gd_send_sms", "sapi" */
+    const char *description;
+    const char *connection;
+    const char *connection_id;
+    const char *client_id;
+    const char *client_name;
+    const char *ip;
+    const char *user_agent;
+    const char *user_id;
+    const char *user_name;
+    const char *audience;
+    const char *scope;
+    const char *strategy;
+    const char *hostname;
+    yyjson_mut_val *details; /* without secrets; NULL: null */
+};
+
+void log_entry_add(struct log_writer *writer, const struct log_entry *entry);
+
+#endif

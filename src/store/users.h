@@ -1,0 +1,49 @@
+/* Users: the profile as a document, the keys by which a login finds it, and the password hash apart from both. */
+#ifndef COUNTERSIGN_STORE_USERS_H
+#define COUNTERSIGN_STORE_USERS_H
+
+#include "json/json.h"
+#include "store/db.h"
+
+struct user {
+    const char *user_id; /* "auth0|5f…" */
+    const char *connection;
+    yyjson_val *doc; /* as the Management API shows it: Auth0's members, user_id and identities included */
+    int64_t version;
+    int64_t created_at;
+};
+
+/*
+ * The canonical form of an e-mail address, by which accounts are told apart: case folded, the host in its IDNA ASCII form.
+ * NULL where it is no address, or holds what could imitate another (zero-width characters, mixed scripts in the local
+ * part). Known-faults A13.
+ */
+char *email_canonical(struct arena *arena, const char *email) NODISCARD;
+/* The same for user names: case folded, no spaces or invisible characters. */
+char *username_canonical(struct arena *arena, const char *username) NODISCARD;
+
+enum db_result user_by_id(struct db_tx *tx, struct arena *arena, const char *user_id, struct user *user) NODISCARD;
+/* By what a person types at a login: an e-mail address, a user name or a phone number (E.164) of that connection. */
+enum db_result user_by_login(struct db_tx *tx, struct arena *arena, const char *connection, const char *identifier,
+                             struct user *user) NODISCARD;
+/* Every user with that address, in all connections, oldest first. */
+enum db_result users_by_email(struct db_tx *tx, struct arena *arena, const char *email, struct user **users,
+                              size_t *count) NODISCARD;
+
+/* Stores a new user; the keys are made from doc's email, username and phone_number. DB_CONFLICT: one is taken. */
+enum db_result user_insert(struct db_tx *tx, struct arena *arena, const char *user_id, const char *connection,
+                           yyjson_mut_doc *doc) NODISCARD;
+/*
+ * Replaces the document where the stored version still is `version`. DB_NOT_FOUND: the user is gone or was changed by
+ * another since (read again inside the same write to rule that out); DB_CONFLICT: a key is taken.
+ */
+enum db_result user_update(struct db_tx *tx, struct arena *arena, const char *user_id, int64_t version,
+                           yyjson_mut_doc *doc) NODISCARD;
+/* Removes the user and all that is theirs (password, factors, sessions, codes, tickets, browsers). */
+enum db_result user_delete(struct db_tx *tx, const char *user_id) NODISCARD;
+
+/* The stored password hash; DB_NOT_FOUND where the user has none. */
+enum db_result user_password(struct db_tx *tx, struct arena *arena, const char *user_id, const char **hash) NODISCARD;
+enum db_result user_password_put(struct db_tx *tx, const char *user_id, const char *hash) NODISCARD;
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * The operator's settings: defaults, then one TOML file, then the environment (COUNTERSIGN_…), then flags; the last one
+ * counts. Immutable after start, but for what `reload` re-reads.
+ */
+#ifndef COUNTERSIGN_TENANT_CONFIG_H
+#define COUNTERSIGN_TENANT_CONFIG_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config {
+    const char *data;     /* directory: the SQLite store, keys */
+    const char *listen;   /* "127.0.0.1:3000" */
+    const char *issuer;   /* "https://login.example.com/", with the trailing slash */
+    const char *host;     /* of the issuer, with its port where it has one */
+    const char *database; /* NULL: SQLite in data */
+    bool dev;
+    bool secure; /* the issuer is https: cookies are Secure and __Host- */
+
+    const char *log_level;
+    const char *log_format; /* "text" or "json" */
+    const char *metrics_listen; /* NULL: none */
+    const char *trusted_proxies;
+    const char *tls_certificate;
+    const char *tls_key;
+    const char *keyring_file; /* NULL: data/keyring; COUNTERSIGN_KEYRING holds the lines themselves */
+
+    unsigned workers; /* request threads */
+    unsigned queue;
+    unsigned connections;
+    unsigned connections_per_address;
+    unsigned request_seconds;
+    unsigned idle_seconds;
+    unsigned database_connections;
+
+    unsigned password_memory_kib;
+    unsigned password_passes;
+    unsigned password_places; /* 0: as many as cores */
+    unsigned password_queue;
+
+    unsigned script_workers;
+    unsigned script_seconds;
+    unsigned script_memory_mib;
+    const char *egress_allow;
+    const char *egress_proxy;
+    const char *egress_ca_file;
+
+    const char *smtp_url;
+    const char *mail_from;
+
+    bool rate_limits; /* false only for test tenants */
+};
+
+/*
+ * Reads flags (argv after the subcommand), environment and file. On failure NULL, with one clear sentence in *error that
+ * names the setting.
+ */
+struct config *config_read(struct arena *arena, int argc, char *const *argv, const char **error) NODISCARD;
+
+/* What `serve --help` prints: each setting with flag, variable, TOML key, default and meaning. */
+const char *config_help(struct arena *arena) NODISCARD;
+
+#endif

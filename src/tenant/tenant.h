@@ -1,0 +1,73 @@
+/*
+ * The tenant: what handlers need to serve it. One is made at start and shared by all threads; nothing in it changes
+ * afterwards but what its members guard themselves. No state that matters lives here alone: several servers may serve one
+ * store.
+ */
+#ifndef COUNTERSIGN_TENANT_TENANT_H
+#define COUNTERSIGN_TENANT_TENANT_H
+
+#include "crypto/jwk.h"
+#include "crypto/keyring.h"
+#include "crypto/password.h"
+#include "http/client.h"
+#include "http/exchange.h"
+#include "notify/channel.h"
+#include "script/pool.h"
+#include "store/db.h"
+#include "store/logs.h"
+#include "tenant/config.h"
+
+struct key_cache;
+
+struct tenant {
+    const struct config *config;
+    struct db *db;
+    struct keyring *keyring;
+    struct password_gate *passwords;
+    struct http_client *http;
+    struct script_pool *scripts;
+    struct notifier *notifier;
+    struct log_writer *logs;
+    struct key_cache *keys;
+    uint8_t cookie_key[32];
+};
+
+static inline struct tenant *tenant_of(const struct http_exchange *x)
+{
+    return x->context;
+}
+
+/* Opens everything that `config` names and starts its threads and workers; on failure NULL and the cause in *error. */
+struct tenant *tenant_open(const struct config *config, struct arena *arena, const char **error) NODISCARD;
+void tenant_close(struct tenant **tenant);
+
+/*
+ * What `countersign init` makes: signing keys (current and next), the Management API as a resource server, the clients "All
+ * Applications" (global) and "Default App", one for the Management API with a grant of all its scopes, the connection
+ * Username-Password-Authentication, the administrators' connection, and one sign-in link. As new-tenant.json shows it.
+ */
+struct tenant_birth {
+    const char *issuer;
+    const char *management_client_id;
+    const char *management_client_secret;
+    const char *default_client_id;
+    const char *default_client_secret;
+    const char *admin_sign_in_url;
+};
+/* DB_CONFLICT where the store holds a tenant already. */
+enum db_result tenant_create(struct tenant *tenant, struct arena *arena, struct tenant_birth *birth) NODISCARD;
+
+/* The name that Auth0 calls `tenant` (context.tenant): the first label of the issuer's host. */
+const char *tenant_name(const struct tenant *tenant, struct arena *arena) NODISCARD;
+/* The friendly name of the settings, else tenant_name. */
+const char *tenant_friendly_name(struct tenant *tenant, struct db_tx *tx, struct arena *arena) NODISCARD;
+
+/* The key that signs now; owned by the cache, which sees a rotation made by any server. NULL where the store fails. */
+const struct signing_key *tenant_signing_key(struct tenant *tenant, struct db_tx *tx) NODISCARD;
+/* The key of that kid, unless it was revoked; NULL where unknown. */
+const struct signing_key *tenant_key_by_kid(struct tenant *tenant, struct db_tx *tx, const char *kid) NODISCARD;
+
+/* Adds a log entry with what the request tells (ip, user agent, hostname) filled in; x may be NULL. */
+void tenant_log(struct tenant *tenant, const struct http_exchange *x, struct log_entry entry);
+
+#endif
