@@ -1,4 +1,5 @@
-/* JSON Web Tokens in the compact serialisation (RFC 7515, 7519): signing by RS256 and HS256, strict reading. */
+/* JSON Web Tokens in the compact serialisation (RFC 7515, 7519): signing by RS256 and HS256, strict reading.
+ */
 #ifndef COUNTERSIGN_CRYPTO_JWT_H
 #define COUNTERSIGN_CRYPTO_JWT_H
 
@@ -8,7 +9,8 @@
 #include "json/json.h"
 
 /* Signs the claims (an object) by RS256 with header {"alg","typ","kid"}; `typ` is "JWT" or "at+jwt". */
-char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const char *typ, yyjson_mut_val *claims) NODISCARD;
+char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const char *typ,
+                     yyjson_mut_val *claims) NODISCARD;
 
 /* Signs by HS256 without a kid. */
 char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *claims) NODISCARD;
@@ -33,8 +35,8 @@ bool jwt_verify_rs256(const struct jwt *jwt, const struct signing_key *key) NODI
 bool jwt_verify_hs256(const struct jwt *jwt, struct bytes key) NODISCARD;
 
 /*
- * Whether now (seconds) is within nbf, iat and exp with `leeway` seconds either side; a missing exp, or times that are no
- * whole numbers in range, give false (fractions are allowed, as Guardian.swift sends them).
+ * Whether now (seconds) is within nbf, iat and exp with `leeway` seconds either side; a missing exp, or times
+ * that are no whole numbers in range, give false (fractions are allowed, as Guardian.swift sends them).
  */
 bool jwt_is_current(const struct jwt *jwt, int64_t now, int64_t leeway) NODISCARD;
 

@@ -1,0 +1,138 @@
+#include "crypto/jwt.h"
+
+#include "base/encode.h"
+#include "crypto/digest.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { TOKEN_MAXIMUM_BYTES = 16 * 1024 };
+
+/* Above 2^53 a number is no longer exact in every reader; no time of ours comes near. */
+static const double time_maximum = 9007199254740992.0;
+
+/* base64url(header).base64url(claims), the text that is signed. */
+static const char *signing_input(struct arena *arena, const char *header, yyjson_mut_val *claims)
+{
+    const char *payload = json_write_mut(arena, claims);
+    return arena_printf(arena, "%s.%s", base64url_encode(arena, bytes_of_text(header)),
+                        base64url_encode(arena, bytes_of_text(payload)));
+}
+
+char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const char *typ,
+                     yyjson_mut_val *claims)
+{
+    const char *header =
+        arena_printf(arena, "{\"alg\":\"RS256\",\"typ\":\"%s\",\"kid\":\"%s\"}", typ, signing_key_kid(key));
+    const char *input = signing_input(arena, header, claims);
+    uint8_t signature[SIGNING_KEY_SIGNATURE_BYTES];
+    if (!signing_key_sign(key, bytes_of_text(input), signature))
+        return NULL;
+    const char *end = base64url_encode(arena, (struct bytes){.data = signature, .size = sizeof signature});
+    return arena_printf(arena, "%s.%s", input, end);
+}
+
+char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *claims)
+{
+    const char *input = signing_input(arena, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims);
+    uint8_t mac[32];
+    hmac_sha256(key, bytes_of_text(input), mac);
+    return arena_printf(arena, "%s.%s", input,
+                        base64url_encode(arena, (struct bytes){.data = mac, .size = sizeof mac}));
+}
+
+/* One part of a token as a JSON object. */
+static yyjson_val *parse_part(struct arena *arena, const char *text, size_t length)
+{
+    struct bytes json;
+    yyjson_val *root = NULL;
+    if (!base64url_decode(arena, text, length, &json) ||
+        json_parse(arena, json, &json_limits_token, &root) != JSON_FINE || !yyjson_is_obj(root))
+        return NULL;
+    return root;
+}
+
+/* A text member of the header that may be absent; false where it is there and no text. */
+static bool optional_text(yyjson_val *header, const char *name, const char **text)
+{
+    yyjson_val *member = json_member(header, name);
+    *text = yyjson_get_str(member);
+    return member == NULL || *text != NULL;
+}
+
+bool jwt_parse(struct arena *arena, const char *token, struct jwt *jwt)
+{
+    *jwt = (struct jwt){.alg = NULL};
+    if (strnlen(token, TOKEN_MAXIMUM_BYTES + 1) > TOKEN_MAXIMUM_BYTES)
+        return false;
+    const char *first = strchr(token, '.');
+    const char *second = first == NULL ? NULL : strchr(first + 1, '.');
+    if (second == NULL || second[1] == '\0' || strchr(second + 1, '.') != NULL)
+        return false;
+    jwt->signed_text = token;
+    jwt->signed_size = (size_t)(second - token);
+    if (!base64url_decode(arena, second + 1, strlen(second + 1), &jwt->signature))
+        return false;
+    jwt->header = parse_part(arena, token, (size_t)(first - token));
+    jwt->claims = parse_part(arena, first + 1, (size_t)(second - first - 1));
+    if (jwt->header == NULL || jwt->claims == NULL)
+        return false;
+    /* No extension is understood here, so none may be critical (RFC 7515 section 4.1.11). */
+    if (json_member(jwt->header, "crit") != NULL)
+        return false;
+    return optional_text(jwt->header, "alg", &jwt->alg) && jwt->alg != NULL &&
+           optional_text(jwt->header, "kid", &jwt->kid) && optional_text(jwt->header, "typ", &jwt->typ);
+}
+
+static struct bytes signed_bytes(const struct jwt *jwt)
+{
+    return (struct bytes){.data = (const uint8_t *)jwt->signed_text, .size = jwt->signed_size};
+}
+
+bool jwt_verify_rs256(const struct jwt *jwt, const struct signing_key *key)
+{
+    return strcmp(jwt->alg, "RS256") == 0 && signing_key_verify(key, signed_bytes(jwt), jwt->signature);
+}
+
+bool jwt_verify_hs256(const struct jwt *jwt, struct bytes key)
+{
+    if (strcmp(jwt->alg, "HS256") != 0)
+        return false;
+    uint8_t mac[32];
+    hmac_sha256(key, signed_bytes(jwt), mac);
+    return bytes_equal_secret((struct bytes){.data = mac, .size = sizeof mac}, jwt->signature);
+}
+
+/* The NumericDate of that name (RFC 7519 section 2), NAN where absent; false where it is no number in range.
+ */
+static bool read_time(const struct jwt *jwt, const char *name, double *seconds)
+{
+    yyjson_val *member = json_member(jwt->claims, name);
+    *seconds = NAN;
+    if (member == NULL)
+        return true;
+    if (!yyjson_is_num(member))
+        return false;
+    *seconds = yyjson_get_num(member);
+    return *seconds >= 0 && *seconds <= time_maximum;
+}
+
+bool jwt_is_current(const struct jwt *jwt, int64_t now, int64_t leeway)
+{
+    double expires, not_before, issued;
+    if (!read_time(jwt, "exp", &expires) || !read_time(jwt, "nbf", &not_before) ||
+        !read_time(jwt, "iat", &issued))
+        return false;
+    if (isnan(expires) || (double)(now - leeway) >= expires)
+        return false;
+    double latest = (double)(now + leeway);
+    return !(not_before > latest) && !(issued > latest);
+}
+
+bool jwt_has_audience(const struct jwt *jwt, const char *audience)
+{
+    yyjson_val *aud = json_member(jwt->claims, "aud");
+    if (yyjson_is_str(aud))
+        return strcmp(yyjson_get_str(aud), audience) == 0;
+    return json_array_has_text(aud, audience);
+}
