@@ -1,7 +1,7 @@
 /*
- * A second factor is five functions. They do what is particular to the factor and nothing else: limits, failure counts, log
- * events, one-time use of tickets and the rest are in mfa/mfa.h, which every page and API calls, so that no factor can
- * forget them (known-faults C8).
+ * A second factor is five functions. They do what is particular to the factor and nothing else: limits,
+ * failure counts, log events, one-time use of tickets and the rest are in mfa/mfa.h, which every page and API
+ * calls, so that no factor can forget them (known-faults C8).
  */
 #ifndef COUNTERSIGN_MFA_FACTOR_H
 #define COUNTERSIGN_MFA_FACTOR_H
@@ -19,19 +19,22 @@ struct factor_call {
     const struct user *user;
     const char *binding; /* ties a sent code to one login transaction, ticket or mfa_token */
     const char *locale;
-    int64_t now; /* ms */
+    const char *provider; /* that a rule named ("any", "guardian", …); NULL: "guardian" */
+    bool additional; /* enrolling: an enrolled user may add one (a ticket that allows it, an MFA API token) */
+    int64_t now;     /* ms */
 };
 
 enum factor_result {
     FACTOR_OK = 0,
     FACTOR_WRONG_CODE = 1,
-    FACTOR_EXPIRED = 2,       /* the code was right, but too old */
-    FACTOR_BAD_FORMAT = 3,    /* not even the form of a code, or of a phone number: costs no try */
-    FACTOR_SEND_FAILED = 4,   /* the message did not leave */
-    FACTOR_TOO_MANY = 5,      /* codes or messages: retry_ms says when again */
+    FACTOR_EXPIRED = 2,     /* the code was right, but too old */
+    FACTOR_BAD_FORMAT = 3,  /* not even the form of a code, or of a phone number: costs no try */
+    FACTOR_SEND_FAILED = 4, /* the message did not leave */
+    FACTOR_TOO_MANY = 5,    /* codes or messages: retry_ms says when again */
     FACTOR_NOT_ENROLLED = 6,
     FACTOR_TICKET_SPENT = 7,
-    FACTOR_FAILED = 8,        /* the store */
+    FACTOR_FAILED = 8, /* the store */
+    FACTOR_ALREADY_ENROLLED = 9,
 };
 
 /* What a person must see to enrol. */
@@ -43,23 +46,27 @@ struct enrollment_offer {
 };
 
 struct factor {
-    const char *name;      /* Guardian's: "sms", "otp", "recovery-code" */
-    const char *kind;      /* authenticators.kind: "phone", "otp", "recovery-code" */
-    const char *type;      /* of authentication methods: "phone", "totp", "recovery-code" */
+    const char *name;        /* Guardian's: "sms", "otp", "recovery-code" */
+    const char *kind;        /* authenticators.kind: "phone", "otp", "recovery-code" */
+    const char *type;        /* of authentication methods: "phone", "totp", "recovery-code" */
     bool counts_as_enrolled; /* recovery codes alone do not */
 
-    /* Makes a pending authenticator; `phone` only for sms. Replaces an earlier pending one of this kind. */
-    enum factor_result (*enroll)(struct factor_call *call, const char *phone, struct enrollment_offer *offer);
+    /* Makes a pending authenticator within the write `tx`; `phone` only for sms. Older pending ones of this
+     * kind that no login can still be using are removed. */
+    enum factor_result (*enroll)(struct factor_call *call, struct db_tx *tx, const char *phone,
+                                 struct enrollment_offer *offer);
     /* Confirms it by a first code, inside the write `tx`. */
-    enum factor_result (*confirm)(struct factor_call *call, struct db_tx *tx, const struct authenticator *authenticator,
-                                  const char *code);
-    /* Sends or readies a challenge for a confirmed one; NULL where nothing has to be sent. */
+    enum factor_result (*confirm)(struct factor_call *call, struct db_tx *tx,
+                                  const struct authenticator *authenticator, const char *code);
+    /* Sends a code to a pending or confirmed one, in writes of its own; NULL where nothing has to be sent. */
     enum factor_result (*challenge)(struct factor_call *call, const struct authenticator *authenticator);
     /* Checks a code and spends it, inside the write `tx`. *next_code: a recovery code's successor. */
-    enum factor_result (*verify)(struct factor_call *call, struct db_tx *tx, const struct authenticator *authenticator,
-                                 const char *code, const char **next_code);
+    enum factor_result (*verify)(struct factor_call *call, struct db_tx *tx,
+                                 const struct authenticator *authenticator, const char *code,
+                                 const char **next_code);
     /* As the Management API shows it in authentication-methods. */
-    yyjson_mut_val *(*describe)(const struct authenticator *authenticator, struct arena *arena, yyjson_mut_doc *doc);
+    yyjson_mut_val *(*describe)(const struct authenticator *authenticator, struct arena *arena,
+                                yyjson_mut_doc *doc);
 };
 
 /* All factors, in the order that they are offered in; and one by name or kind (NULL where there is none). */

@@ -1,6 +1,6 @@
 /*
- * Messages to people: channels (SMS, e-mail) behind one interface, chosen by the tenant's settings. With --dev every message
- * goes to the outbox instead of leaving.
+ * Messages to people: channels (SMS, e-mail) behind one interface, chosen by the tenant's settings. With
+ * --dev every message goes to the outbox instead of leaving.
  */
 #ifndef COUNTERSIGN_NOTIFY_CHANNEL_H
 #define COUNTERSIGN_NOTIFY_CHANNEL_H
@@ -10,14 +10,16 @@
 #include "store/db.h"
 
 struct message {
-    const char *channel;      /* "sms" or "email" */
-    const char *to;           /* E.164, or an address */
+    const char *channel; /* "sms" or "email" */
+    const char *to;      /* E.164, or an address */
     const char *text;
-    const char *subject;      /* email */
-    const char *html;         /* email; NULL: text only */
-    const char *message_type; /* for webhooks: "sms_mfa_enrollment", "sms_mfa_verification", "enrollment_email", … */
-    const char *user_id;      /* for webhooks and logs; may be NULL */
-    const char *code;         /* for webhooks: the code within the text; may be NULL */
+    const char *subject; /* email */
+    const char *html;    /* email; NULL: text only */
+    const char *action;  /* for webhooks, as Auth0's phone-message hook says: "enrollment",
+                            "second-factor-authentication" */
+    const char *tenant;  /* for webhooks: the tenant's name */
+    const char *user_id; /* for webhooks and logs; may be NULL */
+    const char *code;    /* for webhooks: the code within the text; may be NULL */
     const char *locale;
 };
 
@@ -27,7 +29,8 @@ struct notifier;
 struct notifier_config {
     bool dev; /* the outbox instead of the world */
     const char *smtp_url;
-    const char *mail_from;
+    const char *mail_from;  /* "Acme <login@acme.test>", or the bare address */
+    const char *twilio_url; /* NULL: https://api.twilio.com; tests have one of their own */
 };
 
 struct notifier *notifier_start(struct db *db, const struct keyring *keyring, struct http_client *http,
@@ -53,7 +56,10 @@ struct channel {
 enum notify_result notify_send(struct notifier *notifier, struct arena *arena, const struct message *message,
                                const char **reason) NODISCARD;
 
-/* Queues within the caller's write: the message leaves once that is committed, with retries for 24 h (e-mail). */
+/*
+ * Queues within the caller's write: the message leaves once that is committed, with retries for 24 h
+ * (e-mail). With --dev it is in the outbox by that same write.
+ */
 enum db_result notify_queue(struct notifier *notifier, struct db_tx *tx, struct arena *arena,
                             const struct message *message) NODISCARD;
 /* Wakes the sender after a commit that queued. */
