@@ -1,6 +1,6 @@
 /*
- * SSO sessions: the cookie `auth0` ("s%3A" + id + "." + HMAC), idle 72 h and absolute 168 h unless the tenant says otherwise.
- * A session is made only when every required factor was passed (known-faults C9).
+ * SSO sessions: the cookie `auth0` ("s%3A" + id + "." + HMAC), idle 72 h and absolute 168 h unless the tenant
+ * says otherwise. A session is made only when every required factor was passed (known-faults C9).
  */
 #ifndef COUNTERSIGN_SESSION_SESSION_H
 #define COUNTERSIGN_SESSION_SESSION_H
@@ -20,12 +20,16 @@ struct session {
 };
 
 /* The valid session of the request's cookie; DB_NOT_FOUND where there is none. */
-enum db_result session_of_request(struct http_exchange *x, struct db_tx *tx, struct session *session) NODISCARD;
-/* Makes a session for the user (or renews `previous`, which may be NULL) and sets the cookie. `methods`: an array. */
-enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const char *user_id, const char *connection,
-                              yyjson_val *methods, const struct session *previous, struct session *session) NODISCARD;
+enum db_result session_of_request(struct http_exchange *x, struct db_tx *tx,
+                                  struct session *session) NODISCARD;
+/* Makes a session for the user (or renews `previous`, which may be NULL) and sets the cookie. `methods`: an
+ * array. */
+enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const char *user_id,
+                              const char *connection, yyjson_val *methods, const struct session *previous,
+                              struct session *session) NODISCARD;
 /* Moves last_used_at and the idle end, adds the client to doc.clients, and sets the cookie again. */
-enum db_result session_use(struct http_exchange *x, struct db_tx *tx, struct session *session, const char *client_id) NODISCARD;
+enum db_result session_use(struct http_exchange *x, struct db_tx *tx, struct session *session,
+                           const char *client_id) NODISCARD;
 /* Ends the request's session and deletes the cookie. */
 enum db_result session_end(struct http_exchange *x, struct db_tx *tx) NODISCARD;
 enum db_result sessions_end_of_user(struct db_tx *tx, const char *user_id) NODISCARD;
