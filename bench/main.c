@@ -3,6 +3,7 @@
 #include "bench/scenarios.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
