@@ -1,6 +1,6 @@
 /*
- * The operator's settings: defaults, then one TOML file, then the environment (COUNTERSIGN_…), then flags; the last one
- * counts. Immutable after start, but for what `reload` re-reads.
+ * The operator's settings: defaults, then one TOML file, then the environment (COUNTERSIGN_…), then flags;
+ * the last one counts. Immutable after start, but for what `reload` re-reads.
  */
 #ifndef COUNTERSIGN_TENANT_CONFIG_H
 #define COUNTERSIGN_TENANT_CONFIG_H
@@ -21,7 +21,7 @@ struct config {
     bool secure; /* the issuer is https: cookies are Secure and __Host- */
 
     const char *log_level;
-    const char *log_format; /* "text" or "json" */
+    const char *log_format;     /* "text" or "json" */
     const char *metrics_listen; /* NULL: none */
     const char *trusted_proxies;
     const char *tls_certificate;
@@ -55,12 +55,15 @@ struct config {
 };
 
 /*
- * Reads flags (argv after the subcommand), environment and file. On failure NULL, with one clear sentence in *error that
- * names the setting.
+ * Reads flags (argv after the subcommand), environment and file. On failure NULL, with one clear sentence in
+ * *error that names the setting.
  */
 struct config *config_read(struct arena *arena, int argc, char *const *argv, const char **error) NODISCARD;
 
 /* What `serve --help` prints: each setting with flag, variable, TOML key, default and meaning. */
 const char *config_help(struct arena *arena) NODISCARD;
+
+/* The same as Markdown tables, for docs/configuration.md (`countersign settings`; a test compares them). */
+const char *config_table(struct arena *arena) NODISCARD;
 
 #endif
