@@ -8,6 +8,7 @@
 #include "crypto/keyring.h"
 #include "http/client.h"
 #include "store/db.h"
+#include "store/logs.h"
 
 struct message {
     const char *channel; /* "sms" or "email" */
@@ -29,8 +30,9 @@ struct notifier;
 struct notifier_config {
     bool dev; /* the outbox instead of the world */
     const char *smtp_url;
-    const char *mail_from;  /* "Acme <login@acme.test>", or the bare address */
-    const char *twilio_url; /* NULL: https://api.twilio.com; tests have one of their own */
+    const char *mail_from;   /* "Acme <login@acme.test>", or the bare address */
+    const char *twilio_url;  /* NULL: https://api.twilio.com; tests have one of their own */
+    struct log_writer *logs; /* of the tenant, for messages given up (log code fn); may be NULL */
 };
 
 struct notifier *notifier_start(struct db *db, const struct keyring *keyring, struct http_client *http,

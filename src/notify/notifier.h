@@ -1,0 +1,38 @@
+/* The notifier's inside, for the files of this folder. */
+#ifndef COUNTERSIGN_NOTIFY_NOTIFIER_H
+#define COUNTERSIGN_NOTIFY_NOTIFIER_H
+
+#include "notify/channel.h"
+#include "json/json.h"
+
+#include <pthread.h>
+
+enum {
+    NOTIFY_SMS_MS = 8000,         /* a person waits for this answer */
+    NOTIFY_MAIL_S = 60,           /* nobody does */
+    NOTIFY_LARGEST_ANSWER = 65536 /* of a provider */
+};
+
+struct notifier {
+    struct db *db;
+    const struct keyring *keyring;
+    struct http_client *http;
+    struct arena *arena; /* of the config's texts; nothing is added after the start */
+    struct notifier_config config;
+
+    pthread_t sender;
+    pthread_mutex_t lock; /* guards the two below */
+    pthread_cond_t wake;
+    bool woken;
+    bool stopping;
+};
+
+extern const struct channel twilio_channel;
+extern const struct channel webhook_channel;
+extern const struct channel smtp_channel;
+extern const struct channel outbox_channel;
+
+/* The sender thread of queue.c; the argument is the notifier. */
+void *queue_sender(void *notifier);
+
+#endif
