@@ -1,0 +1,44 @@
+#include "cli/commands.h"
+
+#if __has_include("script/worker.h")
+#include "script/worker.h"
+#else
+int script_worker_main(void);
+#endif
+
+#include <stdio.h>
+#include <string.h>
+
+int command_fail(const char *sentence)
+{
+    fprintf(stderr, "countersign: %s\n", sentence);
+    return 1;
+}
+
+bool command_wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+int settings_main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 0)
+        return command_fail("settings takes no arguments");
+    struct arena *arena = arena_create();
+    fputs(config_table(arena), stdout);
+    arena_destroy(&arena);
+    return 0;
+}
+
+int script_worker_command(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 0)
+        return command_fail("script-worker is started by the server");
+    return script_worker_main();
+}

@@ -1,0 +1,18 @@
+/* The subcommands: each takes the arguments after its name and returns the process's exit status. */
+#ifndef COUNTERSIGN_CLI_COMMANDS_H
+#define COUNTERSIGN_CLI_COMMANDS_H
+
+#include "tenant/config.h"
+
+/* Prints "countersign: SENTENCE" on standard error and returns 1: how every command fails. */
+int command_fail(const char *sentence) NODISCARD;
+
+/* Whether the arguments ask for help (--help or -h). */
+bool command_wants_help(int argc, char **argv) NODISCARD;
+
+int init_main(int argc, char **argv);
+int serve_main(int argc, char **argv);
+int settings_main(int argc, char **argv);
+int script_worker_command(int argc, char **argv);
+
+#endif

@@ -1,0 +1,214 @@
+#include "cli/commands.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/dev.h"
+#include "cli/health.h"
+#include "cli/notify_socket.h"
+#include "http/server.h"
+#include "tenant/tenant.h"
+
+#if __has_include("oauth/routes.h")
+#include "oauth/routes.h"
+#endif
+#if __has_include("login/routes.h")
+#include "login/routes.h"
+#endif
+#if __has_include("management/routes.h")
+#include "management/routes.h"
+#endif
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    HEADER_BYTES = 32 * 1024,
+    BODY_BYTES = 1024 * 1024,
+    STOP_SECONDS = 15, /* what running requests have to end, less than a service manager's patience */
+    LOOPS = 2,
+};
+
+struct serving {
+    int argc;
+    char **argv;
+    const struct config *config;
+    struct arena *arena;
+    struct tenant *tenant;
+    struct http_router *router;
+    struct http_server *server;
+};
+
+/* What no route answers: JSON as Auth0's APIs say it, whatever asked. */
+static void reply_not_found(struct http_exchange *x)
+{
+    yyjson_mut_doc *doc = json_new_object(x->arena);
+    yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
+    json_set_int(doc, root, "statusCode", 404);
+    json_set_text(doc, root, "error", "Not Found");
+    json_set_text(doc, root, "message", "Not Found");
+    http_reply_json(x, 404, doc);
+}
+
+static struct http_router *make_router(const struct config *config)
+{
+    struct http_routes tables[8];
+    size_t count = 0;
+
+    tables[count++] = health_routes;
+#if __has_include("oauth/routes.h")
+    tables[count++] = oauth_routes;
+#endif
+#if __has_include("login/routes.h")
+    tables[count++] = login_routes;
+#endif
+#if __has_include("management/routes.h")
+    tables[count++] = management_routes;
+#endif
+    if (config->dev)
+        tables[count++] = dev_routes;
+    return http_router_create(tables, count, reply_not_found);
+}
+
+static void configure_log(const struct config *config)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        if (strcmp(config->log_level, levels[i]) == 0)
+            log_configure((enum log_level)i, strcmp(config->log_format, "json") == 0);
+    }
+}
+
+static bool start(struct serving *serving, const char **error)
+{
+    const struct config *config = serving->config;
+    char executable[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    if (length < 0) {
+        *error = "its own binary cannot be found through /proc";
+        return false;
+    }
+    executable[length] = '\0';
+    serving->tenant = tenant_open(config, arena_strdup(serving->arena, executable), serving->arena, error);
+    if (serving->tenant == NULL)
+        return false;
+    serving->router = make_router(config);
+    serving->server = http_server_start(
+        &(struct http_server_config){.listen = config->listen,
+                                     .loops = LOOPS,
+                                     .workers = config->workers,
+                                     .queue = config->queue,
+                                     .connections = config->connections,
+                                     .connections_per_address = config->connections_per_address,
+                                     .header_bytes = HEADER_BYTES,
+                                     .body_bytes = BODY_BYTES,
+                                     .request_seconds = config->request_seconds,
+                                     .idle_seconds = config->idle_seconds,
+                                     .trusted_proxies = config->trusted_proxies,
+                                     .certificate_file = config->tls_certificate,
+                                     .private_key_file = config->tls_key},
+        serving->router, serving->tenant, serving->arena, error);
+    return serving->server != NULL;
+}
+
+static void stop(struct serving *serving)
+{
+    if (serving->server != NULL)
+        http_server_stop(&serving->server, STOP_SECONDS);
+    tenant_close(&serving->tenant);
+    if (serving->router != NULL)
+        http_router_free(&serving->router);
+}
+
+/* Reads the settings again and applies those that may change; the others wait for a restart. */
+static void reload(struct serving *serving)
+{
+    struct arena *arena = arena_create();
+    const char *error = NULL;
+    notify_socket_send("RELOADING=1");
+    const struct config *config = config_read(arena, serving->argc, serving->argv, &error);
+    if (config != NULL) {
+        configure_log(config);
+        LOG_INFO("server.reloaded", LOG_TEXT("log_level", config->log_level));
+    } else {
+        LOG_ERROR("server.reload_refused", LOG_TEXT("reason", error));
+    }
+    arena_destroy(&arena);
+    notify_socket_send("READY=1");
+}
+
+static void announce(const struct serving *serving, int64_t started_ns)
+{
+    const struct config *config = serving->config;
+    int64_t ms = (clock_monotonic_ns() - started_ns) / 1000000;
+    if (!config->rate_limits)
+        LOG_WARN("server.rate_limits_off", LOG_TEXT("why", "rate_limits is false: for test tenants only"));
+    LOG_INFO("server.listening", LOG_TEXT("issuer", config->issuer),
+             LOG_INT("port", http_server_port(serving->server)), LOG_INT("start_ms", ms));
+    printf("listening on %s, issuer %s\n", config->listen, config->issuer);
+    fflush(stdout);
+    notify_socket_send("READY=1");
+}
+
+/* Runs until a signal ends it. */
+static void wait_for_signals(struct serving *serving, const sigset_t *signals)
+{
+    for (;;) {
+        int number = sigwaitinfo(signals, NULL);
+        if (number == SIGHUP)
+            reload(serving);
+        if (number == SIGTERM || number == SIGINT) {
+            LOG_INFO("server.stopping", LOG_TEXT("signal", number == SIGTERM ? "TERM" : "INT"));
+            notify_socket_send("STOPPING=1");
+            return;
+        }
+    }
+}
+
+static int serve(struct serving *serving)
+{
+    int64_t started = clock_monotonic_ns();
+    const char *error = NULL;
+    sigset_t signals;
+
+    /* Blocked before the first thread, which inherit it: signals are waited for here alone. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    configure_log(serving->config);
+    int status = 0;
+    if (start(serving, &error)) {
+        announce(serving, started);
+        wait_for_signals(serving, &signals);
+    } else {
+        status = command_fail(error);
+    }
+    stop(serving);
+    return status;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct serving serving = {.argc = argc, .argv = argv, .arena = arena_create()};
+    const char *error = NULL;
+    int status;
+
+    if (command_wants_help(argc, argv)) {
+        printf("usage: countersign serve [SETTINGS]\n\nServes the tenant until SIGTERM; SIGHUP reads the "
+               "settings "
+               "again.\n\n%s",
+               config_help(serving.arena));
+        status = 0;
+    } else {
+        serving.config = config_read(serving.arena, argc, argv, &error);
+        status = serving.config != NULL ? serve(&serving) : command_fail(error);
+    }
+    arena_destroy(&serving.arena);
+    return status;
+}
