@@ -37,7 +37,7 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length) NODISC
 
 /* A formatted text. */
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3) NODISCARD;
-char *arena_vprintf(struct arena *arena, const char *format, va_list args) NODISCARD;
+char *arena_vprintf(struct arena *arena, const char *format, va_list args) PRINTF_LIKE(2, 0) NODISCARD;
 
 /* Calls `cleanup(object)` when the arena is destroyed: for foreign objects (a libcurl handle, an OpenSSL key). */
 void arena_on_destroy(struct arena *arena, void (*cleanup)(void *object), void *object);
