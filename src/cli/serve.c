@@ -141,7 +141,7 @@ static void reload(struct serving *serving)
 
 static void announce(const struct serving *serving, int64_t started_ns)
 {
-    const struct config *config = serving->config;
+    const struct config *config = serving->tenant->config;
     int64_t ms = (clock_monotonic_ns() - started_ns) / 1000000;
     if (!config->rate_limits)
         LOG_WARN("server.rate_limits_off", LOG_TEXT("why", "rate_limits is false: for test tenants only"));

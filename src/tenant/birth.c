@@ -164,6 +164,7 @@ static enum db_result insert_issuer(struct birth *birth)
 {
     yyjson_mut_doc *doc = json_new_object(birth->arena);
     json_set_text(doc, yyjson_mut_doc_get_root(doc), "issuer", birth->tenant->config->issuer);
+    json_set_bool(doc, yyjson_mut_doc_get_root(doc), "given", birth->tenant->config->issuer_given);
     return db_exec(birth->tx, NULL, "INSERT INTO settings (name, doc, version) VALUES ('issuer', ?, 1)", "t",
                    json_write_doc(birth->arena, doc));
 }

@@ -257,21 +257,23 @@ static bool split_address(struct arena *arena, const char *address, const char *
     return *port <= 65535 && (bracketed ? strchr(*host, ']') != NULL : strchr(*host, ':') == NULL);
 }
 
+/* Without TLS an issuer is for this machine; that it also needs --dev is the server's to say
+ * (tenant/domain.h), so that `init` needs no flags. */
 static bool check_issuer(struct reading *reading, const char *listen_host, unsigned listen_port)
 {
     struct config *config = reading->config;
-    if (config->issuer == NULL && !config->dev)
-        return refuse(reading, "issuer", "must be set: the https address at which people reach this server");
-    if (config->issuer == NULL && listen_port == 0)
+    config->issuer_given = config->issuer != NULL;
+    if (!config->issuer_given && listen_port == 0)
         return refuse(reading, "issuer", "must be set where listen leaves the port open (port 0)");
-    if (config->issuer == NULL) {
-        bool any = strcmp(listen_host, "0.0.0.0") == 0 || strcmp(listen_host, "[::]") == 0;
-        config->issuer =
-            arena_printf(reading->arena, "http://%s:%u/", any ? "localhost" : listen_host, listen_port);
-    }
     struct issuer issuer;
     const char *error;
-    if (!issuer_read(reading->arena, config->issuer, config->dev, &issuer, &error))
+    if (!config->issuer_given) {
+        const char *derived = arena_printf(reading->arena, "http://%s:%u/", listen_host, listen_port);
+        bool reachable = issuer_read(reading->arena, derived, true, &issuer, &error);
+        config->issuer =
+            reachable ? derived : arena_printf(reading->arena, "http://localhost:%u/", listen_port);
+    }
+    if (!issuer_read(reading->arena, config->issuer, true, &issuer, &error))
         return refuse(reading, "issuer",
                       arena_printf(reading->arena, "%s, but is \"%s\"", error, config->issuer));
     config->issuer = issuer.url;

@@ -15,6 +15,8 @@ struct config {
     const char *data;     /* directory: the SQLite store, keys */
     const char *listen;   /* "127.0.0.1:3000" */
     const char *issuer;   /* "https://login.example.com/", with the trailing slash */
+    bool issuer_given;    /* named by the operator; else it follows from listen, and the store's counts
+                             (domain.h) */
     const char *host;     /* of the issuer, with its port where it has one */
     const char *database; /* NULL: SQLite in data */
     bool dev;

@@ -17,7 +17,9 @@ const struct setting settings_table[] = {
     {"Where it lives", TEXT(issuer, "URL", NULL),
      .meaning =
          "the address at which people and applications reach this server; https, but with --dev http on this "
-         "machine is allowed, and http on the listening address is what is taken where none is set"},
+         "machine is allowed. Where none is set the tenant keeps the one it had, and with --dev one that "
+         "never "
+         "had any takes http on the listening address. Setting another moves the tenant to it"},
     {"Where it lives", TEXT(database, "URI", NULL),
      .meaning = "postgresql://user:password@host/name; without it an SQLite file in the data directory is "
                 "the store"},

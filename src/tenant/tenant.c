@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/settings.h"
+#include "tenant/domain.h"
 #include "tenant/key_cache.h"
 
 #include <errno.h>
@@ -136,40 +137,12 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
     return true;
 }
 
-/* The store's tenant was made for one issuer: its identifiers (the Management API's audience) name it. */
-static bool check_issuer(struct tenant *tenant, struct arena *arena, const char **error)
-{
-    struct db_tx *tx;
-    yyjson_val *doc = NULL;
-    enum db_result result = db_begin_read(tenant->db, &tx);
-    if (result == DB_OK) {
-        result = settings_get(tx, arena, "issuer", &doc);
-        db_end(&tx);
-    }
-    const char *issuer = json_text(doc, "issuer");
-    if (result == DB_OK && issuer != NULL && strcmp(issuer, tenant->config->issuer) == 0)
-        return true;
-    if (result == DB_FAILED)
-        *error = "the store cannot be read";
-    else if (issuer == NULL)
-        *error =
-            tenant->config->database != NULL
-                ? "there is no tenant in the database yet: `countersign init` with the same settings makes "
-                  "one"
-                : arena_printf(arena, "there is no tenant in %s yet: `countersign init --data %s` makes one",
-                               tenant->config->data, tenant->config->data);
-    else
-        *error = arena_printf(arena, "issuer is %s, but this tenant was made for %s", tenant->config->issuer,
-                              issuer);
-    return false;
-}
-
 struct tenant *tenant_open(const struct config *config, const char *executable, struct arena *arena,
                            const char **error)
 {
     struct tenant *tenant = tenant_open_store(config, arena, error);
     if (tenant != NULL &&
-        (!check_issuer(tenant, arena, error) || !start_parts(tenant, executable, arena, error)))
+        (!domain_settle(tenant, arena, error) || !start_parts(tenant, executable, arena, error)))
         tenant_close(&tenant);
     return tenant;
 }

@@ -71,7 +71,6 @@ static void a_wrong_setting_is_one_sentence_that_names_it(void **state)
         const char *flags;
         const char *sentence;
     } cases[] = {
-        {"", "issuer must be set: the https address at which people reach this server"},
         {"--dev --workers x", "--workers must be a whole number from 2 to 1024, but is \"x\""},
         {"--dev --workers 1", "--workers must be a whole number from 2 to 1024, but is \"1\""},
         {"--dev --workers -5", "--workers must be a whole number from 2 to 1024, but is \"-5\""},
