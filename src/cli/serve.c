@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/dev.h"
+#include "cli/dev_tls.h"
 #include "cli/health.h"
 #include "cli/notify_socket.h"
 #include "http/server.h"
@@ -39,6 +40,7 @@ struct serving {
     struct tenant *tenant;
     struct http_router *router;
     struct http_server *server;
+    struct http_server *dev_tls_server; /* NULL where not asked for */
 };
 
 /* What no route answers: JSON as Auth0's APIs say it, whatever asked. */
@@ -95,26 +97,34 @@ static bool start(struct serving *serving, const char **error)
     if (serving->tenant == NULL)
         return false;
     serving->router = make_router(config);
-    serving->server = http_server_start(
-        &(struct http_server_config){.listen = config->listen,
-                                     .loops = LOOPS,
-                                     .workers = config->workers,
-                                     .queue = config->queue,
-                                     .connections = config->connections,
-                                     .connections_per_address = config->connections_per_address,
-                                     .header_bytes = HEADER_BYTES,
-                                     .body_bytes = BODY_BYTES,
-                                     .request_seconds = config->request_seconds,
-                                     .idle_seconds = config->idle_seconds,
-                                     .trusted_proxies = config->trusted_proxies,
-                                     .certificate_file = config->tls_certificate,
-                                     .private_key_file = config->tls_key},
-        serving->router, serving->tenant, serving->arena, error);
-    return serving->server != NULL;
+    struct http_server_config listener = {.listen = config->listen,
+                                          .loops = LOOPS,
+                                          .workers = config->workers,
+                                          .queue = config->queue,
+                                          .connections = config->connections,
+                                          .connections_per_address = config->connections_per_address,
+                                          .header_bytes = HEADER_BYTES,
+                                          .body_bytes = BODY_BYTES,
+                                          .request_seconds = config->request_seconds,
+                                          .idle_seconds = config->idle_seconds,
+                                          .trusted_proxies = config->trusted_proxies,
+                                          .certificate_file = config->tls_certificate,
+                                          .private_key_file = config->tls_key};
+    serving->server = http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
+    if (serving->server == NULL || config->dev_tls_listen == NULL)
+        return serving->server != NULL;
+    if (!dev_tls_files(config, serving->arena, &listener.certificate_file, &listener.private_key_file, error))
+        return false;
+    listener.listen = config->dev_tls_listen;
+    serving->dev_tls_server =
+        http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
+    return serving->dev_tls_server != NULL;
 }
 
 static void stop(struct serving *serving)
 {
+    if (serving->dev_tls_server != NULL)
+        http_server_stop(&serving->dev_tls_server, STOP_SECONDS);
     if (serving->server != NULL)
         http_server_stop(&serving->server, STOP_SECONDS);
     tenant_close(&serving->tenant);

@@ -326,6 +326,11 @@ static bool check(struct reading *reading)
     if (config->metrics_listen != NULL &&
         !split_address(reading->arena, config->metrics_listen, &metrics_host, &metrics_port))
         return refuse(reading, "metrics_listen", "must be HOST:PORT, such as 127.0.0.1:9090");
+    if (config->dev_tls_listen != NULL &&
+        (!config->dev ||
+         !split_address(reading->arena, config->dev_tls_listen, &metrics_host, &metrics_port)))
+        return refuse(reading, "dev_tls_listen",
+                      "goes with --dev and must be HOST:PORT, such as localhost:3443");
     if (config->database != NULL && !starts_with_one_of(config->database, databases))
         return refuse(reading, "database",
                       "must be a postgresql:// URI (without it the store is a file in data)");

@@ -28,6 +28,8 @@ struct config {
     const char *trusted_proxies;
     const char *tls_certificate;
     const char *tls_key;
+    const char *
+        dev_tls_listen; /* with dev: the same server also there over TLS, by a certificate of its own making */
     const char *keyring_file; /* NULL: data/keyring; COUNTERSIGN_KEYRING holds the lines themselves */
 
     unsigned workers; /* request threads */

@@ -138,3 +138,14 @@ bool domain_settle(struct tenant *tenant, struct arena *arena, const char **erro
     LOG_INFO("tenant.moved", LOG_TEXT("from", remembered.issuer), LOG_TEXT("to", config->issuer));
     return true;
 }
+
+const char *domain_audience(const struct tenant *tenant, struct arena *arena, const char *audience)
+{
+    const struct config *config = tenant->config;
+    if (config->dev_tls_listen == NULL || audience == NULL)
+        return audience;
+    const char *alias = arena_printf(arena, "https://%s/", config->dev_tls_listen);
+    if (strncmp(audience, alias, strlen(alias)) != 0)
+        return audience;
+    return arena_printf(arena, "%s%s", config->issuer, audience + strlen(alias));
+}

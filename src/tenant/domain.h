@@ -15,4 +15,10 @@
  */
 bool domain_settle(struct tenant *tenant, struct arena *arena, const char **error) NODISCARD;
 
+/*
+ * The audience that `audience` means: with dev_tls_listen an SDK names its APIs by that address
+ * ("https://localhost:3443/api/v2/"), and means the issuer's.
+ */
+const char *domain_audience(const struct tenant *tenant, struct arena *arena, const char *audience) NODISCARD;
+
 #endif

@@ -41,6 +41,9 @@ const struct setting settings_table[] = {
     {"Connections", TEXT(tls_certificate, "FILE", NULL),
      .meaning = "certificate chain in PEM, to serve TLS without a reverse proxy"},
     {"Connections", TEXT(tls_key, "FILE", NULL), .meaning = "its private key in PEM"},
+    {"Connections", TEXT(dev_tls_listen, "HOST:PORT", NULL),
+     .meaning = "with --dev: also serve https there, for SDKs that speak nothing else; they must trust "
+                "DIR/dev-ca.pem"},
     {"Connections", NUMBER(connections, "N", 16, 200000, "12000"), .meaning = "open connections at most"},
     {"Connections", NUMBER(connections_per_address, "N", 0, 200000, "1000"),
      .meaning =
