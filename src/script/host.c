@@ -1,0 +1,347 @@
+/* What programs may call: the members of `host`. Names and arguments are those of the programs in web/script. */
+#include "script/engine.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LOG_BYTES_MOST = 256 * 1024, /* of console output in a job; the rest is dropped */
+    RANDOM_BYTES_MOST = 65536,
+};
+
+static struct engine *engine_in(JSContext *ctx)
+{
+    return JS_GetRuntimeOpaque(JS_GetRuntime(ctx));
+}
+
+/* host.log(level, stage, text) */
+static JSValue host_log(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    uint32_t stage = 0;
+    size_t size = 0;
+    const char *level = JS_ToCString(ctx, argv[0]);
+    const char *text = JS_ToCStringLen(ctx, &size, argv[2]);
+    if (level == NULL || text == NULL || JS_ToUint32(ctx, &stage, argv[1]) != 0) {
+        JS_FreeCString(ctx, level);
+        JS_FreeCString(ctx, text);
+        return JS_EXCEPTION;
+    }
+    char line[FRAME_LOG_BYTES];
+    if (size > sizeof line - 1) {
+        size = sizeof line - 1;
+        while (size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80)
+            size--;
+    }
+    line[0] = level[0];
+    memcpy(line + 1, text, size);
+    job->log_bytes += size + 1;
+    if (job->log_bytes <= LOG_BYTES_MOST)
+        engine_send(FRAME_LOG, false, stage, line, size + 1);
+    JS_FreeCString(ctx, level);
+    JS_FreeCString(ctx, text);
+    return JS_UNDEFINED;
+}
+
+static JSValue send_call(JSContext *ctx, JSValueConst *argv, uint32_t *id)
+{
+    struct job *job = &engine_in(ctx)->job;
+    if (job->call_count == CALLS_MOST)
+        return JS_ThrowRangeError(ctx, "too many calls at once");
+    size_t name_size = 0;
+    size_t json_size = 0;
+    const char *name = JS_ToCStringLen(ctx, &name_size, argv[0]);
+    const char *json = JS_ToCStringLen(ctx, &json_size, argv[1]);
+    size_t size = name_size + 1 + json_size;
+    char *payload = name != NULL && json != NULL ? js_malloc(ctx, size) : NULL;
+    JSValue outcome = JS_EXCEPTION;
+    if (payload != NULL && size > FRAME_OUTPUT_BYTES) {
+        outcome = JS_ThrowRangeError(ctx, "what %s sends is larger than %d bytes", name, FRAME_OUTPUT_BYTES);
+    } else if (payload != NULL) {
+        memcpy(payload, name, name_size + 1);
+        memcpy(payload + name_size + 1, json, json_size);
+        *id = job->next_id++;
+        engine_send(FRAME_CALL, false, *id, payload, size);
+        outcome = JS_UNDEFINED;
+    }
+    js_free(ctx, payload);
+    JS_FreeCString(ctx, name);
+    JS_FreeCString(ctx, json);
+    return outcome;
+}
+
+/* host.call(name, json, function (json, fault)) */
+static JSValue host_call(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    uint32_t id = 0;
+    JSValue outcome = send_call(ctx, argv, &id);
+    if (!JS_IsException(outcome))
+        job->calls[job->call_count++] =
+            (struct pending_call){.id = id, .function = JS_DupValue(ctx, argv[2])};
+    return outcome;
+}
+
+bool host_reply(struct engine *engine, const struct frame *frame)
+{
+    struct job *job = &engine->job;
+    JSContext *ctx = job->ctx;
+    size_t i = 0;
+    while (i < job->call_count && job->calls[i].id != frame->id)
+        i++;
+    if (i == job->call_count)
+        return true;
+    JSValue function = job->calls[i].function;
+    job->calls[i] = job->calls[--job->call_count];
+    JSValue text = JS_NewStringLen(ctx, frame->data + 1, frame->size - 2);
+    bool is_fault = frame->data[0] == '-';
+    JSValue arguments[2] = {is_fault ? JS_UNDEFINED : text, is_fault ? text : JS_UNDEFINED};
+    JSValue ignored =
+        JS_IsException(text) ? JS_EXCEPTION : JS_Call(ctx, function, JS_UNDEFINED, 2, arguments);
+    JS_FreeValue(ctx, text);
+    JS_FreeValue(ctx, function);
+    bool fine = !JS_IsException(ignored);
+    JS_FreeValue(ctx, ignored);
+    return fine;
+}
+
+/* host.ask(name, json): waits for the answer's JSON, or throws */
+static JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct engine *engine = engine_in(ctx);
+    uint32_t id = 0;
+    JSValue outcome = send_call(ctx, argv, &id);
+    if (JS_IsException(outcome))
+        return outcome;
+    for (;;) {
+        struct frame frame;
+        enum frame_fault fault = frame_reader_next(&engine->reader, FRAME_TO_WORKER, &frame);
+        if (fault == FRAME_MORE) {
+            if (frame_reader_fill(&engine->reader, WORKER_FD) != FRAME_FINE)
+                _exit(0);
+            continue;
+        }
+        if (fault != FRAME_FINE || frame.type != FRAME_REPLY)
+            _exit(1);
+        if (frame.id != id) {
+            if (!host_reply(engine, &frame))
+                return JS_EXCEPTION;
+            continue;
+        }
+        JSValue text = JS_NewStringLen(ctx, frame.data + 1, frame.size - 2);
+        return frame.data[0] == '-' && !JS_IsException(text) ? JS_Throw(ctx, text) : text;
+    }
+}
+
+/* host.timer(ms, function, repeats): its id */
+static JSValue host_timer(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    double ms = 0;
+    if (JS_ToFloat64(ctx, &ms, argv[0]) != 0)
+        return JS_EXCEPTION;
+    if (job->timer_count == TIMERS_MOST)
+        return JS_ThrowRangeError(ctx, "too many timers");
+    /* As in Node: less than one millisecond is one; what does not fit 31 bits is one too. */
+    int64_t interval_ns = (ms >= 1 && ms <= 2147483647.0 ? (int64_t)ms : 1) * 1000000;
+    struct timer *timer = &job->timers[job->timer_count++];
+    *timer = (struct timer){.id = job->next_id++,
+                            .due_ns = clock_monotonic_ns() + interval_ns,
+                            .interval_ns = JS_ToBool(ctx, argv[2]) == 1 ? interval_ns : 0,
+                            .function = JS_DupValue(ctx, argv[1])};
+    return JS_NewUint32(ctx, timer->id);
+}
+
+static void drop_timer(struct job *job, size_t i)
+{
+    JS_FreeValue(job->ctx, job->timers[i].function);
+    job->timers[i] = job->timers[--job->timer_count];
+}
+
+/* host.clear(id) */
+static JSValue host_clear(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    uint32_t id = 0;
+    if (JS_ToUint32(ctx, &id, argv[0]) != 0)
+        return JS_EXCEPTION;
+    for (size_t i = 0; i < job->timer_count; i++) {
+        if (job->timers[i].id == id) {
+            drop_timer(job, i);
+            break;
+        }
+    }
+    return JS_UNDEFINED;
+}
+
+static size_t earliest_timer(const struct job *job)
+{
+    size_t earliest = 0;
+    for (size_t i = 1; i < job->timer_count; i++) {
+        const struct timer *timer = &job->timers[i];
+        const struct timer *best = &job->timers[earliest];
+        if (timer->due_ns < best->due_ns || (timer->due_ns == best->due_ns && timer->id < best->id))
+            earliest = i;
+    }
+    return earliest;
+}
+
+bool host_run_timers(struct engine *engine, int64_t *next_ns)
+{
+    struct job *job = &engine->job;
+    *next_ns = INT64_MAX;
+    if (job->timer_count == 0)
+        return true;
+    size_t i = earliest_timer(job);
+    struct timer *timer = &job->timers[i];
+    if (timer->due_ns > clock_monotonic_ns()) {
+        *next_ns = timer->due_ns;
+        return true;
+    }
+    JSValue function = JS_DupValue(job->ctx, timer->function);
+    if (timer->interval_ns > 0)
+        timer->due_ns += timer->interval_ns;
+    else
+        drop_timer(job, i);
+    JSValue ignored = JS_Call(job->ctx, function, JS_UNDEFINED, 0, NULL);
+    JS_FreeValue(job->ctx, function);
+    bool fine = !JS_IsException(ignored);
+    JS_FreeValue(job->ctx, ignored);
+    *next_ns = 0;
+    return fine;
+}
+
+/* host.source(hash), host.load(name): the value that the text has */
+static JSValue host_source(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    size_t size = 0;
+    const char *hash = JS_ToCStringLen(ctx, &size, argv[0]);
+    if (hash == NULL)
+        return JS_EXCEPTION;
+    JSValue value = size == FRAME_HASH_BYTES ? engine_load_source(engine_in(ctx), ctx, hash)
+                                             : JS_ThrowTypeError(ctx, "not a hash");
+    JS_FreeCString(ctx, hash);
+    return value;
+}
+
+static JSValue host_load(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (name == NULL)
+        return JS_EXCEPTION;
+    JSValue value = engine_load_program(engine_in(ctx), ctx, name);
+    JS_FreeCString(ctx, name);
+    return value;
+}
+
+/* host.finish(json): the job's result; the first one counts */
+static JSValue host_finish(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    if (job->finished)
+        return JS_UNDEFINED;
+    size_t size = 0;
+    const char *text = JS_ToCStringLen(ctx, &size, argv[0]);
+    if (text == NULL)
+        return JS_EXCEPTION;
+    job->too_large = size == 0 || size > FRAME_OUTPUT_BYTES;
+    job->result = job->too_large ? NULL : malloc(size);
+    if (job->result != NULL)
+        memcpy(job->result, text, size);
+    else
+        job->too_large = true;
+    job->result_size = size;
+    job->finished = true;
+    JS_FreeCString(ctx, text);
+    return JS_UNDEFINED;
+}
+
+/* host.onStalled(function): called once where neither a timer nor a call nor a promise is left */
+static JSValue host_on_stalled(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = &engine_in(ctx)->job;
+    JS_FreeValue(ctx, job->stalled);
+    job->stalled = JS_DupValue(ctx, argv[0]);
+    return JS_UNDEFINED;
+}
+
+/* host.stage(number): what the server sees of the job's progress */
+static JSValue host_stage(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    uint32_t stage = 0;
+    if (JS_ToUint32(ctx, &stage, argv[0]) != 0)
+        return JS_EXCEPTION;
+    *engine_in(ctx)->stage = stage;
+    return JS_UNDEFINED;
+}
+
+/* host.now(): milliseconds that never go back, with fractions */
+static JSValue host_now(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, UNUSED JSValueConst *argv)
+{
+    return JS_NewFloat64(ctx, (double)clock_monotonic_ns() / 1e6);
+}
+
+/* host.random(count): an ArrayBuffer */
+static JSValue host_random(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    uint32_t count = 0;
+    if (JS_ToUint32(ctx, &count, argv[0]) != 0)
+        return JS_EXCEPTION;
+    if (count > RANDOM_BYTES_MOST)
+        return JS_ThrowRangeError(ctx, "at most %d random bytes at once", RANDOM_BYTES_MOST);
+    uint8_t bytes[RANDOM_BYTES_MOST];
+    random_fill(bytes, count);
+    return JS_NewArrayBufferCopy(ctx, bytes, count);
+}
+
+/* host.encode(text): its UTF-8 as an ArrayBuffer */
+static JSValue host_encode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    size_t size = 0;
+    const char *text = JS_ToCStringLen(ctx, &size, argv[0]);
+    if (text == NULL)
+        return JS_EXCEPTION;
+    JSValue buffer = JS_NewArrayBufferCopy(ctx, (const uint8_t *)text, size);
+    JS_FreeCString(ctx, text);
+    return buffer;
+}
+
+/* host.decode(buffer, from, size): the text whose UTF-8 it is */
+static JSValue host_decode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    size_t whole = 0;
+    uint64_t from = 0;
+    uint64_t size = 0;
+    if (JS_ToIndex(ctx, &from, argv[1]) != 0 || JS_ToIndex(ctx, &size, argv[2]) != 0)
+        return JS_EXCEPTION;
+    const uint8_t *bytes = JS_GetArrayBuffer(ctx, &whole, argv[0]);
+    if (bytes == NULL)
+        return JS_EXCEPTION;
+    if (from > whole || size > whole - from)
+        return JS_ThrowRangeError(ctx, "beyond the buffer");
+    return JS_NewStringLen(ctx, (const char *)bytes + from, size);
+}
+
+static const JSCFunctionListEntry functions[] = {
+    JS_CFUNC_DEF("log", 3, host_log),       JS_CFUNC_DEF("call", 3, host_call),
+    JS_CFUNC_DEF("ask", 2, host_ask),       JS_CFUNC_DEF("timer", 3, host_timer),
+    JS_CFUNC_DEF("clear", 1, host_clear),   JS_CFUNC_DEF("source", 1, host_source),
+    JS_CFUNC_DEF("load", 1, host_load),     JS_CFUNC_DEF("finish", 1, host_finish),
+    JS_CFUNC_DEF("stage", 1, host_stage),   JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
+    JS_CFUNC_DEF("now", 0, host_now),       JS_CFUNC_DEF("random", 1, host_random),
+    JS_CFUNC_DEF("encode", 1, host_encode), JS_CFUNC_DEF("decode", 3, host_decode),
+};
+
+JSValue host_create(struct engine *engine, JSContext *ctx)
+{
+    JSValue host = JS_NewObject(ctx);
+    if (JS_IsException(host))
+        return host;
+    JS_SetPropertyFunctionList(ctx, host, functions, (int)ARRAY_LENGTH(functions));
+    JS_SetPropertyStr(ctx, host, "store", JS_DupValue(ctx, engine->store));
+    return host;
+}

@@ -1,0 +1,86 @@
+// node build.mjs OUTPUT.c: what the script workers run, as one C file. Liquid comes from npm and is bundled; `npm ci` runs
+// only where the lock file is another than that of the last time.
+import {execFileSync} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const output = process.argv[2];
+
+function install() {
+    const lock = createHash('sha256').update(readFileSync(join(here, 'package-lock.json'))).digest('hex');
+    const stamp = join(here, 'node_modules', '.lock-hash');
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock)
+        return;
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'],
+        {cwd: here, stdio: ['ignore', 'ignore', 'inherit']});
+    writeFileSync(stamp, lock);
+}
+
+// QuickJS 2025-04-26 miscompiles a generator's `for (x of yield …)`: the value is taken out of the loop's head.
+const yieldInLoopHead = {
+    name: 'yield-in-loop-head',
+    setup(build) {
+        build.onLoad({filter: /liquid\.browser\.mjs$/}, ({path}) => {
+            let count = 0;
+            const contents = readFileSync(path, 'utf8').replace(
+                /for \(const (\w+) of \((yield [^;{]*)\)\) \{/g,
+                (_, name, value) => `const list${++count} = ${value}; for (const ${name} of list${count}) {`);
+            if (/for \([^;)]* of \(?yield/.test(contents))
+                throw new Error('a loop over a yielded value is left');
+            return {contents, loader: 'js'};
+        });
+    },
+};
+
+async function bundle(entry) {
+    const {build} = await import('esbuild');
+    const result = await build({
+        entryPoints: [join(here, entry)],
+        bundle: true,
+        write: false,
+        format: 'iife',
+        globalName: 'program',
+        platform: 'browser',
+        target: 'es2022',
+        legalComments: 'none',
+        minify: true,
+        plugins: [yieldInLoopHead],
+        logLevel: 'error',
+    });
+    return `(function () {${result.outputFiles[0].text}\nreturn program.default;})()`;
+}
+
+function literal(text) {
+    const escaped = {'\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t', '?': '\\?'};
+    const parts = [];
+    let line = '';
+    for (const byte of Buffer.from(text, 'utf8')) {
+        const c = String.fromCharCode(byte);
+        line += escaped[c] ?? (byte < 32 || byte > 126 ? '\\' + byte.toString(8).padStart(3, '0') : c);
+        if (line.length > 100 || byte === 10) {
+            parts.push(`    "${line}"`);
+            line = '';
+        }
+    }
+    parts.push(`    "${line}"`);
+    return parts.join('\n');
+}
+
+install();
+const programs = {
+    rules: readFileSync(join(here, 'rules.js'), 'utf8'),
+    library: readFileSync(join(here, 'library.js'), 'utf8'),
+    liquid: await bundle('liquid.js'),
+};
+const rows = Object.entries(programs).map(([name, text]) => `    {"${name}",\n${literal(text)}},`);
+writeFileSync(output, `#include "script/programs.h"
+
+const struct script_program script_programs[] = {
+${rows.join('\n')}
+};
+
+const size_t script_program_count = sizeof script_programs / sizeof script_programs[0];
+`);
