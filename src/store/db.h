@@ -11,6 +11,13 @@
  * On SQLite there is one writer at a time, and what several threads wrote meanwhile is committed together: whoever writes
  * last in a queue of writers commits for all. So: nothing slow (hashing, scripts, the network) between db_begin_write and
  * db_commit. One-time use is an UPDATE … WHERE used_at IS NULL whose count decides, inside the transaction.
+ *
+ * A statement that ends with DB_CONFLICT or DB_FAILED ends its transaction: every statement after it gives DB_FAILED, and
+ * so does db_commit, which undoes all. (PostgreSQL knows no other way; SQLite is held to the same.) Where a conflict is no
+ * fault, say ON CONFLICT … in the statement.
+ *
+ * Both stores order and compare texts by their bytes, and LIKE tells case apart. Reads see one state of the store from their
+ * first statement on. A thread that writes must not begin a second write, nor wait for a thread that does.
  */
 #ifndef COUNTERSIGN_STORE_DB_H
 #define COUNTERSIGN_STORE_DB_H
@@ -26,7 +33,7 @@ struct db_tx;
 enum db_result {
     DB_OK = 0,
     DB_NOT_FOUND = 1, /* db_row: no row */
-    DB_CONFLICT = 2,  /* a unique constraint, or a serialisation failure: nothing of the statement happened */
+    DB_CONFLICT = 2,  /* a unique constraint, or a serialisation failure */
     DB_FAILED = 3,    /* the store is broken, full, or not reachable; logged with its cause */
 };
 
@@ -51,11 +58,16 @@ enum db_result db_begin_read(struct db *db, struct db_tx **tx) NODISCARD;
 enum db_result db_begin_write(struct db *db, struct db_tx **tx) NODISCARD;
 /* Ends a read; *tx becomes NULL. NULL is allowed. */
 void db_end(struct db_tx **tx);
-/* Ends a write; *tx becomes NULL whatever is returned. After DB_FAILED nothing of it is in the store. */
+/*
+ * Ends a write; *tx becomes NULL whatever is returned. After DB_FAILED nothing of it is in the store, unless PostgreSQL was
+ * lost in the moment of the commit itself: then nobody can tell.
+ */
 enum db_result db_commit(struct db_tx **tx) NODISCARD;
 /* Ends a write (or read) and undoes it; *tx becomes NULL. NULL is allowed. */
 void db_rollback(struct db_tx **tx);
 enum db_kind db_tx_kind(const struct db_tx *tx) NODISCARD;
+/* A small number that two writes of this process never have at the same time: for counters kept in parts. */
+unsigned db_tx_slot(const struct db_tx *tx) NODISCARD;
 
 /* Values of one row; texts and bytes live in the arena given to the query. */
 struct db_value {
