@@ -1,5 +1,5 @@
 /*
- * A second factor is five functions. They do what is particular to the factor and nothing else: limits,
+ * A second factor is a few functions. They do what is particular to the factor and nothing else: limits,
  * failure counts, log events, one-time use of tickets and the rest are in mfa/mfa.h, which every page and API
  * calls, so that no factor can forget them (known-faults C8).
  */
@@ -11,6 +11,8 @@
 #include "store/users.h"
 #include "tenant/tenant.h"
 
+struct mfa_settings;
+
 /* Everything that a factor's functions are told. */
 struct factor_call {
     struct tenant *tenant;
@@ -21,7 +23,9 @@ struct factor_call {
     const char *locale;
     const char *provider; /* that a rule named ("any", "guardian", …); NULL: "guardian" */
     bool additional; /* enrolling: an enrolled user may add one (a ticket that allows it, an MFA API token) */
+    bool again;      /* a challenge that was asked for already is sent once more */
     int64_t now;     /* ms */
+    const struct mfa_settings *settings; /* filled in by mfa/mfa.h's functions */
 };
 
 enum factor_result {
@@ -35,6 +39,8 @@ enum factor_result {
     FACTOR_TICKET_SPENT = 7,
     FACTOR_FAILED = 8, /* the store */
     FACTOR_ALREADY_ENROLLED = 9,
+    FACTOR_CONFLICT =
+        10, /* another request moved the same records; mfa.c tries again, callers never see it */
 };
 
 /* What a person must see to enrol. */
@@ -51,10 +57,19 @@ struct factor {
     const char *type;        /* of authentication methods: "phone", "totp", "recovery-code" */
     bool counts_as_enrolled; /* recovery codes alone do not */
 
+    /* Log codes of its events; the last two NULL where it sends nothing. */
+    const char *log_passed;
+    const char *log_failed;
+    const char *log_limited;
+    const char *log_sent;
+    const char *log_send_failed;
+
     /* Makes a pending authenticator within the write `tx`; `phone` only for sms. Older pending ones of this
      * kind that no login can still be using are removed. */
     enum factor_result (*enroll)(struct factor_call *call, struct db_tx *tx, const char *phone,
                                  struct enrollment_offer *offer);
+    /* Fills in what a person must see of a pending one, again after a reload. */
+    enum factor_result (*show)(struct factor_call *call, struct db_tx *tx, struct enrollment_offer *offer);
     /* Confirms it by a first code, inside the write `tx`. */
     enum factor_result (*confirm)(struct factor_call *call, struct db_tx *tx,
                                   const struct authenticator *authenticator, const char *code);
@@ -68,6 +83,13 @@ struct factor {
     yyjson_mut_val *(*describe)(const struct authenticator *authenticator, struct arena *arena,
                                 yyjson_mut_doc *doc);
 };
+
+/* What a typed code is without its spaces and dashes, in ASCII digits (full-width and Arabic ones are read too). */
+char *code_typed(struct arena *arena, const char *typed) NODISCARD;
+/* Removes the user's pending authenticators of that kind that no login can still be using. */
+enum factor_result factor_drop_stale(struct factor_call *call, struct db_tx *tx, const char *kind) NODISCARD;
+/* The result of a store call; FACTOR_OK only for DB_OK, DB_NOT_FOUND is what the caller says it means. */
+enum factor_result factor_result_of(enum db_result result, enum factor_result not_found) NODISCARD;
 
 /* All factors, in the order that they are offered in; and one by name or kind (NULL where there is none). */
 extern const struct factor *const factors[];

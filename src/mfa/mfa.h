@@ -41,6 +41,14 @@ enum db_result mfa_is_enrolled(struct tenant *tenant, struct db_tx *tx, struct a
 enum factor_result mfa_enroll(struct factor_call *call, const struct factor *factor, const char *phone,
                               struct enrollment_offer *offer, int64_t *retry_ms) NODISCARD;
 
+/* The offer of a pending authenticator once more, for a page that is loaded again; FACTOR_NOT_ENROLLED where it is not
+ * pending (any more). */
+enum factor_result mfa_resume(struct factor_call *call, const char *authenticator_id,
+                              struct enrollment_offer *offer) NODISCARD;
+/* Sends the code of a pending one again. */
+enum factor_result mfa_enroll_again(struct factor_call *call, const char *authenticator_id,
+                                    int64_t *retry_ms) NODISCARD;
+
 /*
  * Confirms it: in one write the authenticator is confirmed, the ticket spent (`ticket_hash`, or NULL),
  * sibling tickets voided, user.multifactor set, and, where the recovery-code factor is on and the user has
@@ -57,7 +65,8 @@ enum factor_result mfa_challenge(struct factor_call *call, const struct authenti
 
 /*
  * Checks a code once. A failure costs one of the user's tries (10, one back every 6 minutes, whatever the
- * factor); none left gives FACTOR_TOO_MANY without looking at the code. gd_auth_succeed, gd_auth_failed,
+ * factor); none left gives FACTOR_TOO_MANY without looking at the code, and so does the failure that takes the last one: the caller then ends the
+ * login transaction or mfa_token (known-faults C3). gd_auth_succeed, gd_auth_failed,
  * gd_recovery_*.
  */
 enum factor_result mfa_verify(struct factor_call *call, const struct authenticator *authenticator,

@@ -1,0 +1,97 @@
+/* One-time codes from an app (RFC 6238). */
+#include "mfa/factors.h"
+
+#include "base/encode.h"
+#include "base/random.h"
+#include "crypto/otp.h"
+
+#include <string.h>
+
+enum { SECRET_BYTES = 20 /* 32 characters of base32 */, CODE_DIGITS = 6 };
+
+static const char *account_of(const struct user *user)
+{
+    static const char *const members[] = {"email", "username", "phone_number", "name"};
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
+        const char *text = json_text(user->doc, members[i]);
+        if (text != NULL && text[0] != '\0')
+            return text;
+    }
+    return user->user_id;
+}
+
+static enum factor_result show_otp(struct factor_call *call, struct db_tx *tx, struct enrollment_offer *offer)
+{
+    offer->secret_base32 = base32_encode(call->arena, offer->authenticator.secret);
+    offer->otpauth_uri = otpauth_uri(call->arena, tenant_friendly_name(call->tenant, tx, call->arena),
+                                     account_of(call->user), offer->secret_base32);
+    return FACTOR_OK;
+}
+
+static enum factor_result enroll_otp(struct factor_call *call, struct db_tx *tx, const char *phone,
+                                     struct enrollment_offer *offer)
+{
+    (void)phone;
+    enum factor_result result = factor_drop_stale(call, tx, "otp");
+    if (result != FACTOR_OK)
+        return result;
+    uint8_t *secret = arena_alloc(call->arena, SECRET_BYTES);
+    random_fill(secret, SECRET_BYTES);
+    offer->authenticator = (struct authenticator){
+        .id = random_id(call->arena, "dev_", 16),
+        .user_id = call->user->user_id,
+        .kind = "otp",
+        .secret = {.data = secret, .size = SECRET_BYTES},
+        .created_at = call->now,
+    };
+    result = factor_result_of(
+        authenticator_insert(tx, call->arena, call->tenant->keyring, &offer->authenticator, NULL),
+        FACTOR_FAILED);
+    return result == FACTOR_OK ? show_otp(call, tx, offer) : result;
+}
+
+static bool is_code(const char *code)
+{
+    return strlen(code) == CODE_DIGITS && strspn(code, RANDOM_DIGITS) == CODE_DIGITS;
+}
+
+static enum factor_result confirm_otp(struct factor_call *call, struct db_tx *tx,
+                                      const struct authenticator *authenticator, const char *code)
+{
+    int64_t step;
+    if (!is_code(code))
+        return FACTOR_BAD_FORMAT;
+    if (!totp_verify(authenticator->secret, code, call->now / 1000, authenticator->last_step, &step))
+        return FACTOR_WRONG_CODE;
+    return factor_result_of(authenticator_confirm(tx, authenticator->id, step, call->now),
+                            FACTOR_NOT_ENROLLED);
+}
+
+static enum factor_result verify_otp(struct factor_call *call, struct db_tx *tx,
+                                     const struct authenticator *authenticator, const char *code,
+                                     const char **next_code)
+{
+    (void)next_code;
+    int64_t step;
+    if (!is_code(code))
+        return FACTOR_BAD_FORMAT;
+    if (!totp_verify(authenticator->secret, code, call->now / 1000, authenticator->last_step, &step))
+        return FACTOR_WRONG_CODE;
+    return factor_result_of(authenticator_use_step(tx, authenticator->id, step, call->now),
+                            FACTOR_WRONG_CODE);
+}
+
+const struct factor otp_factor = {
+    .name = "otp",
+    .kind = "otp",
+    .type = "totp",
+    .counts_as_enrolled = true,
+    .log_passed = "gd_auth_succeed",
+    .log_failed = "gd_auth_failed",
+    .log_limited = "gd_otp_rate_limit_exceed",
+    .enroll = enroll_otp,
+    .show = show_otp,
+    .confirm = confirm_otp,
+    .verify = verify_otp,
+    .describe = factor_describe,
+};
