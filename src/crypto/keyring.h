@@ -27,7 +27,10 @@ char *keyring_new_line(struct arena *arena) NODISCARD;
  */
 char *keyring_seal(const struct keyring *keyring, struct arena *arena, const char *purpose, struct bytes secret) NODISCARD;
 
-/* Opens a sealed text; false where the key is unknown, the purpose another, or the text tampered with. */
+/*
+ * Opens a sealed text; false where the key is unknown, the purpose another, or the text tampered with. A NUL follows the
+ * secret, outside its size, so that an opened text can be read as one.
+ */
 bool keyring_open(const struct keyring *keyring, struct arena *arena, const char *purpose, const char *sealed,
                   struct bytes *secret) NODISCARD;
 
