@@ -12,11 +12,12 @@ struct rules_login {
     const struct user *user;
     const struct client *client;
     yyjson_val *connection;
-    const char *protocol; /* "oidc-basic-profile", … */
-    const char *session_id; /* NULL: none */
-    const struct http_exchange *x;  /* ip, user agent, hostname; may be NULL */
-    yyjson_val *query; /* what the application sent to /authorize, as an object of texts; context.request.query */
-    yyjson_val *body;  /* the /oauth/token or /continue form without secrets; may be NULL */
+    const char *protocol;          /* "oidc-basic-profile", … */
+    const char *session_id;        /* NULL: none */
+    const struct http_exchange *x; /* ip, user agent, hostname; may be NULL */
+    yyjson_val
+        *query; /* what the application sent to /authorize, as an object of texts; context.request.query */
+    yyjson_val *body;                   /* the /oauth/token or /continue form without secrets; may be NULL */
     yyjson_val *authentication_methods; /* [{"name","timestamp"}] of the session */
     yyjson_val *scopes;                 /* the granted scopes, an array of texts */
     int64_t logins_count;               /* counting this login */
@@ -43,6 +44,7 @@ struct rules_outcome {
 };
 
 /* Runs all enabled rules of the stage login_success, lowest order first. Always fills *outcome, in the arena. */
-void rules_run(struct tenant *tenant, struct arena *arena, const struct rules_login *login, struct rules_outcome *outcome);
+void rules_run(struct tenant *tenant, struct arena *arena, const struct rules_login *login,
+               struct rules_outcome *outcome);
 
 #endif
