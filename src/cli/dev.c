@@ -1,9 +1,7 @@
 #include "cli/dev.h"
 
-#include "base/buffer.h"
 #include "base/clock.h"
-#include "base/encode.h"
-#include "page/page.h"
+#include "cli/demo.h"
 #include "tenant/tenant.h"
 
 #include <string.h>
@@ -47,26 +45,20 @@ static void add_entry(struct http_exchange *x, yyjson_mut_doc *doc, yyjson_mut_v
 
 static void get_outbox(struct http_exchange *x)
 {
+    const char *accept = http_header(x, "accept");
     struct db_rows rows;
+    http_set_header(x, "Vary", "Accept");
+    if (accept != NULL && strstr(accept, "text/html") != NULL) {
+        demo_reply_asset(x, "outbox.html");
+        return;
+    }
     if (!read_outbox(x, &rows))
         return;
     yyjson_mut_doc *doc = json_new_array(x->arena);
     yyjson_mut_val *list = yyjson_mut_doc_get_root(doc);
     for (size_t r = 0; r < rows.count; r++)
         add_entry(x, doc, list, &rows, r);
-
-    const char *accept = http_header(x, "accept");
-    http_set_header(x, "Vary", "Accept");
-    if (accept == NULL || strstr(accept, "text/html") == NULL) {
-        http_reply_json(x, 200, doc);
-        return;
-    }
-    yyjson_mut_doc *page = json_new_object(x->arena);
-    yyjson_mut_val *variables = yyjson_mut_doc_get_root(page);
-    json_set(page, variables, "messages", yyjson_mut_val_mut_copy(page, list));
-    json_set_bool(page, variables, "empty", rows.count == 0);
-    http_set_header(x, "Cache-Control", "no-store");
-    http_reply(x, 200, "text/html", page_render(x->arena, "dev-outbox", "en", variables));
+    http_reply_json(x, 200, doc);
 }
 
 static void post_clock(struct http_exchange *x)

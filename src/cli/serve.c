@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/demo.h"
 #include "cli/dev.h"
 #include "cli/dev_tls.h"
 #include "cli/health.h"
@@ -69,8 +70,10 @@ static struct http_router *make_router(const struct config *config)
 #if __has_include("management/routes.h")
     tables[count++] = management_routes;
 #endif
-    if (config->dev)
+    if (config->dev) {
         tables[count++] = dev_routes;
+        tables[count++] = demo_routes;
+    }
     return http_router_create(tables, count, reply_not_found);
 }
 

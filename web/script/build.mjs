@@ -1,23 +1,12 @@
 // node build.mjs OUTPUT.c: what the script workers run, as one C file. Liquid comes from npm and is bundled; `npm ci` runs
 // only where the lock file is another than that of the last time.
-import {execFileSync} from 'node:child_process';
-import {createHash} from 'node:crypto';
-import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {install} from '../install.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
-
-function install() {
-    const lock = createHash('sha256').update(readFileSync(join(here, 'package-lock.json'))).digest('hex');
-    const stamp = join(here, 'node_modules', '.lock-hash');
-    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock)
-        return;
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'],
-        {cwd: here, stdio: ['ignore', 'ignore', 'inherit']});
-    writeFileSync(stamp, lock);
-}
 
 // QuickJS 2025-04-26 miscompiles a generator's `for (x of yield …)`: the value is taken out of the loop's head.
 const yieldInLoopHead = {
@@ -69,7 +58,7 @@ function literal(text) {
     return parts.join('\n');
 }
 
-install();
+install(here);
 const programs = {
     rules: readFileSync(join(here, 'rules.js'), 'utf8'),
     library: readFileSync(join(here, 'library.js'), 'utf8'),
