@@ -115,6 +115,30 @@ const char *login_action(const struct login_call *call)
     return *action != '\0' ? action : "default";
 }
 
+const char *login_trimmed(const struct login_call *call, const char *name)
+{
+    static const char white[] = " \t\r\n";
+    const char *text = login_field(call, name);
+    text += strspn(text, white);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(white, text[length - 1]) != NULL)
+        length--;
+    return arena_strndup(call->arena, text, length);
+}
+
+bool login_at_entry(struct login_call *call)
+{
+    static const char *const entries[] = {"login-id", "login-password", "signup-id", "signup-password"};
+    const char *step = json_mut_text(call->transaction->root, "step");
+    bool known = json_mut_text(call->transaction->root, "user_id") != NULL;
+    for (size_t i = 0; !known && i < ARRAY_LENGTH(entries); i++) {
+        if (step == NULL || strcmp(step, entries[i]) == 0)
+            return true;
+    }
+    login_go(call, login_step_path(step));
+    return false;
+}
+
 void login_show(struct login_call *call, int status, const char *screen, const char *error)
 {
     json_set_text(call->variables, call->root, "error", error);

@@ -40,6 +40,15 @@ bool login_open(struct http_exchange *x, struct login_call *call) NODISCARD;
 const char *login_field(const struct login_call *call, const char *name) NODISCARD;
 const char *login_action(const struct login_call *call) NODISCARD;
 
+/* The same without white space around it, as names and addresses are taken. Passwords are taken as they are. */
+const char *login_trimmed(const struct login_call *call, const char *name) NODISCARD;
+
+/*
+ * Whether the login still is at its entrance (nobody has proved a password in it yet). On false the answer is made: 302 to the
+ * page that it is at.
+ */
+bool login_at_entry(struct login_call *call) NODISCARD;
+
 /* Shows a screen with call->variables. `error`, the key of a text, is shown beside the screen's field; NULL: none. */
 void login_show(struct login_call *call, int status, const char *screen, const char *error);
 

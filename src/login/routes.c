@@ -2,9 +2,46 @@
 
 #include "base/compiler.h"
 #include "login/assets.h"
+#include "login/dbconnections.h"
+#include "login/email_verification.h"
+#include "login/identifier.h"
+#include "login/password.h"
+#include "login/reset_change.h"
+#include "login/reset_request.h"
+#include "login/signup.h"
+#include "login/unblock.h"
 
 static const struct http_route routes[] = {
     {"GET", "/u/assets/{name}", login_get_asset, HTTP_ON_LOOP, "assets"},
+
+    {"GET", "/u/login", login_get_start, 0, "login"},
+    {"POST", "/u/login", login_post_both, 0, "login"},
+    {"GET", "/u/login/identifier", login_get_identifier, 0, "login"},
+    {"POST", "/u/login/identifier", login_post_identifier, 0, "login"},
+    {"GET", "/u/login/password", login_get_password, 0, "login"},
+    {"POST", "/u/login/password", login_post_password, 0, "login"},
+
+    {"GET", "/u/signup", signup_get_start, 0, "signup"},
+    {"POST", "/u/signup", signup_post_both, 0, "signup"},
+    {"GET", "/u/signup/identifier", signup_get_identifier, 0, "signup"},
+    {"POST", "/u/signup/identifier", signup_post_identifier, 0, "signup"},
+    {"GET", "/u/signup/password", signup_get_password, 0, "signup"},
+    {"POST", "/u/signup/password", signup_post_password, 0, "signup"},
+
+    {"GET", "/u/login/password-reset-start/{connection}", reset_get_start, 0, "reset"},
+    {"GET", "/u/reset-password/request/{connection}", reset_get_request, 0, "reset"},
+    {"POST", "/u/reset-password/request/{connection}", reset_post_request, 0, "reset"},
+    {"GET", "/u/reset-verify", reset_get_verify, 0, "reset"},
+    {"GET", "/u/reset-password", reset_get_verify, 0, "reset"},
+    {"GET", "/u/reset-password/change", reset_get_change, 0, "reset"},
+    {"POST", "/u/reset-password/change", reset_post_change, 0, "reset"},
+
+    {"GET", "/u/email-verification", email_verification_get, 0, "email-verification"},
+    {"GET", "/u/brute-force-protection/unblock", unblock_get, 0, "unblock"},
+    {"POST", "/u/brute-force-protection/unblock", unblock_post, 0, "unblock"},
+
+    {"POST", "/dbconnections/signup", dbconnections_signup, HTTP_CORS, "dbconnections"},
+    {"POST", "/dbconnections/change_password", dbconnections_change_password, HTTP_CORS, "dbconnections"},
 };
 
 const struct http_routes login_routes = {routes, ARRAY_LENGTH(routes)};
