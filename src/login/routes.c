@@ -5,6 +5,7 @@
 #include "login/dbconnections.h"
 #include "login/email_verification.h"
 #include "login/identifier.h"
+#include "login/mfa.h"
 #include "login/password.h"
 #include "login/reset_change.h"
 #include "login/reset_request.h"
@@ -42,6 +43,33 @@ static const struct http_route routes[] = {
 
     {"POST", "/dbconnections/signup", dbconnections_signup, HTTP_CORS, "dbconnections"},
     {"POST", "/dbconnections/change_password", dbconnections_change_password, HTTP_CORS, "dbconnections"},
+
+    {"GET", "/u/mfa-detect-browser-capabilities", mfa_get_start, 0, "mfa"},
+    {"POST", "/u/mfa-detect-browser-capabilities", mfa_get_start, 0, "mfa"},
+    {"GET", "/u/mfa-login-options", mfa_get_login_options, 0, "mfa"},
+    {"POST", "/u/mfa-login-options", mfa_post_login_options, 0, "mfa"},
+    {"GET", "/u/mfa-begin-enroll-options", mfa_get_enroll_options, 0, "mfa"},
+    {"POST", "/u/mfa-begin-enroll-options", mfa_post_enroll_options, 0, "mfa"},
+    {"GET", "/u/mfa-enroll-options", mfa_get_enroll_options, 0, "mfa"},
+    {"POST", "/u/mfa-enroll-options", mfa_post_enroll_options, 0, "mfa"},
+    {"GET", "/u/mfa-otp-enrollment", mfa_get_otp_enrollment, 0, "mfa"},
+    {"POST", "/u/mfa-otp-enrollment", mfa_post_otp_enrollment, 0, "mfa"},
+    {"GET", "/u/mfa-otp-challenge", mfa_get_otp_challenge, 0, "mfa"},
+    {"POST", "/u/mfa-otp-challenge", mfa_post_otp_challenge, 0, "mfa"},
+    {"GET", "/u/mfa-sms-enrollment", mfa_get_sms_enrollment, 0, "mfa"},
+    {"POST", "/u/mfa-sms-enrollment", mfa_post_sms_enrollment, 0, "mfa"},
+    {"GET", "/u/mfa-sms-enrollment-verify", mfa_get_sms_enrollment_verify, 0, "mfa"},
+    {"POST", "/u/mfa-sms-enrollment-verify", mfa_post_sms_enrollment_verify, 0, "mfa"},
+    {"GET", "/u/mfa-sms-challenge", mfa_get_sms_challenge, 0, "mfa"},
+    {"POST", "/u/mfa-sms-challenge", mfa_post_sms_challenge, 0, "mfa"},
+    {"GET", "/u/mfa-recovery-code-enrollment", mfa_get_recovery_code_enrollment, 0, "mfa"},
+    {"POST", "/u/mfa-recovery-code-enrollment", mfa_post_recovery_code_enrollment, 0, "mfa"},
+    {"GET", "/u/mfa-recovery-code-challenge", mfa_get_recovery_code_challenge, 0, "mfa"},
+    {"POST", "/u/mfa-recovery-code-challenge", mfa_post_recovery_code_challenge, 0, "mfa"},
+    {"GET", "/u/mfa-recovery-code-challenge-new-code", mfa_get_new_recovery_code, 0, "mfa"},
+    {"POST", "/u/mfa-recovery-code-challenge-new-code", mfa_post_new_recovery_code, 0, "mfa"},
+    {"GET", "/u/mfa-enroll-result", mfa_get_enroll_result, 0, "mfa"},
+    {"GET", "/mfa/enrollment", mfa_get_enrollment_ticket, 0, "mfa"},
 };
 
 const struct http_routes login_routes = {routes, ARRAY_LENGTH(routes)};

@@ -23,8 +23,10 @@ struct factor_call {
     const char *locale;
     const char *provider; /* that a rule named ("any", "guardian", …); NULL: "guardian" */
     bool additional; /* enrolling: an enrolled user may add one (a ticket that allows it, an MFA API token) */
-    bool again;      /* a challenge that was asked for already is sent once more */
-    int64_t now;     /* ms */
+    /* Enrolling: the pending authenticator that the new one takes the place of; or NULL. */
+    const char *replaces;
+    bool again;    /* a challenge that was asked for already is sent once more */
+    int64_t now;   /* ms */
     const struct mfa_settings *settings; /* filled in by mfa/mfa.h's functions */
 };
 
@@ -34,13 +36,14 @@ enum factor_result {
     FACTOR_EXPIRED = 2,     /* the code was right, but too old */
     FACTOR_BAD_FORMAT = 3,  /* not even the form of a code, or of a phone number: costs no try */
     FACTOR_SEND_FAILED = 4, /* the message did not leave */
-    FACTOR_TOO_MANY = 5,    /* codes or messages: retry_ms says when again */
+    FACTOR_TOO_MANY = 5,    /* wrong codes: retry_ms says when again */
     FACTOR_NOT_ENROLLED = 6,
     FACTOR_TICKET_SPENT = 7,
     FACTOR_FAILED = 8, /* the store */
     FACTOR_ALREADY_ENROLLED = 9,
-    FACTOR_CONFLICT =
-        10, /* another request moved the same records; mfa.c tries again, callers never see it */
+    FACTOR_TOO_MANY_MESSAGES = 11, /* retry_ms says when again */
+    /* Another request moved the same records; mfa.c tries again, callers never see it. */
+    FACTOR_CONFLICT = 10,
 };
 
 /* What a person must see to enrol. */

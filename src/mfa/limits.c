@@ -79,7 +79,7 @@ enum factor_result limit_messages(struct factor_call *call, struct db_tx *tx,
         if (result != DB_OK)
             return factor_result_of(result, FACTOR_FAILED);
         if (!allowed)
-            return FACTOR_TOO_MANY;
+            return FACTOR_TOO_MANY_MESSAGES;
     }
     *retry_ms = 0;
     return FACTOR_OK;

@@ -9,7 +9,8 @@ enum factor_result limit_tries(struct factor_call *call, struct db_tx *tx, int64
 /* Counts a failure, whatever the factor: FACTOR_TOO_MANY where it took the last try, else `failure`. */
 enum factor_result limit_count_failure(struct factor_call *call, struct db_tx *tx, enum factor_result failure,
                                        int64_t *retry_ms) NODISCARD;
-/* Takes one message of what the user, the number and the address may have sent. */
+/* Takes one message of what the user, the number and the address may have sent;
+ * FACTOR_TOO_MANY_MESSAGES with *retry_ms where none is left. */
 enum factor_result limit_messages(struct factor_call *call, struct db_tx *tx,
                                   const struct authenticator *authenticator, int64_t *retry_ms) NODISCARD;
 

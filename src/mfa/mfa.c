@@ -1,5 +1,6 @@
 #include "mfa/mfa.h"
 
+#include "base/log.h"
 #include "mfa/factors.h"
 #include "mfa/limits.h"
 
@@ -79,7 +80,7 @@ static enum factor_result send_message(struct factor_call *call, const struct fa
     struct try try = {.authenticator = *authenticator};
     enum factor_result result = in_write(call, take_message, &try);
     *retry_ms = try.retry_ms;
-    if (result == FACTOR_TOO_MANY)
+    if (result == FACTOR_TOO_MANY_MESSAGES)
         log_event(call, "limit_phone", "Too many phone messages", authenticator, NULL);
     if (result != FACTOR_OK)
         return result;
@@ -111,12 +112,30 @@ static enum factor_result check_may_enroll(struct factor_call *call, struct db_t
     return FACTOR_NOT_ENROLLED;
 }
 
+/* Removes a pending authenticator of this user, if it still is one. */
+static enum factor_result drop_replaced(struct factor_call *call, struct db_tx *tx, const char *id)
+{
+    struct authenticator old;
+    enum db_result result = authenticator_by_id(tx, call->arena, call->tenant->keyring, id, &old);
+    if (result == DB_OK && !old.confirmed && strcmp(old.user_id, call->user->user_id) == 0)
+        result = authenticator_delete(tx, id);
+    return result == DB_NOT_FOUND ? FACTOR_OK : factor_result_of(result, FACTOR_OK);
+}
+
 static enum factor_result begin_enrollment(struct factor_call *call, struct db_tx *tx, struct try *try)
 {
     enum factor_result result = limit_tries(call, tx, &try->retry_ms);
     if (result == FACTOR_OK)
         result = check_may_enroll(call, tx, try->factor);
+    if (result == FACTOR_OK && call->replaces != NULL)
+        result = drop_replaced(call, tx, call->replaces);
     return result == FACTOR_OK ? try->factor->enroll(call, tx, try->phone, try->offer) : result;
+}
+
+/* An enrolment whose first message did not leave has not begun. */
+static enum factor_result undo_enrollment(struct factor_call *call, struct db_tx *tx, struct try *try)
+{
+    return drop_replaced(call, tx, try->offer->authenticator.id);
 }
 
 enum factor_result mfa_enroll(struct factor_call *call, const struct factor *factor, const char *phone,
@@ -129,8 +148,12 @@ enum factor_result mfa_enroll(struct factor_call *call, const struct factor *fac
     if (result != FACTOR_OK)
         return result;
     log_event(call, "gd_start_enroll", "Guardian - Enrollment started", &offer->authenticator, NULL);
-    return factor->challenge != NULL ? send_message(call, factor, &offer->authenticator, retry_ms)
-                                     : FACTOR_OK;
+    if (factor->challenge == NULL)
+        return FACTOR_OK;
+    result = send_message(call, factor, &offer->authenticator, retry_ms);
+    if (result != FACTOR_OK && in_write(call, undo_enrollment, &try) != FACTOR_OK)
+        LOG_WARN("mfa.pending_left", LOG_TEXT("authenticator", offer->authenticator.id));
+    return result;
 }
 
 /* A pending authenticator of this user by its id. */

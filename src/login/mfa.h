@@ -1,0 +1,98 @@
+/* What the pages of second factors do alike, on top of login.h; for the files src/login/mfa_*.c. */
+#ifndef COUNTERSIGN_LOGIN_MFA_H
+#define COUNTERSIGN_LOGIN_MFA_H
+
+#include "login/login.h"
+#include "mfa/mfa.h"
+
+/*
+ * The member `mfa` of the transaction, as /authorize/resume (or an enrolment ticket) makes it and these pages change it:
+ *   provider, allow_remember_browser, started_at, user_id    what is asked, since when, of whom
+ *   done         the factor was passed, and a new recovery code kept
+ *   selected     the authenticator that the person chose to be asked by
+ *   challenged   the authenticator that a challenge was begun with: a page that is loaded again sends nothing
+ *   enrolling    {"kind","id"} of the pending authenticator, so that a half-done enrolment goes on where it was
+ *   view         "code" where the key is shown instead of the QR code
+ *   recovery     {"sealed","screen"}: a recovery code that waits to be kept; the factor has been passed
+ *   factor, additional    of a ticket: the one factor it is for, and whether an enrolled user may add one
+ *   status       of a ticket's last page: "enrolled", …
+ */
+struct mfa_page {
+    struct login_call login;
+    yyjson_mut_doc *doc; /* the transaction's */
+    yyjson_mut_val *mfa;
+    struct user user;
+    struct mfa_settings settings;
+    struct mfa_choice choice;
+    struct factor_call factor;
+    bool is_ticket;
+};
+
+enum mfa_stage {
+    MFA_ASKING = 1, /* the factor has not been passed */
+    MFA_KEEPING = 2 /* a recovery code waits to be kept */
+};
+
+/* Opens a page of that stage. False where the answer is made: not the page of this moment, timed out, or a failure. */
+bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage stage) NODISCARD;
+
+/* The page that this login or enrolment goes on with, and going there. */
+const char *mfa_next_path(struct mfa_page *page) NODISCARD;
+void mfa_go_on(struct mfa_page *page);
+
+/* The enrolled authenticator of that kind that this login is asked by; NULL where there is none. */
+const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *kind) NODISCARD;
+/* Whether a factor may be enrolled now. */
+bool mfa_may_enroll(struct mfa_page *page, const char *name) NODISCARD;
+
+/* Adds rememberDevice and showRememberDevice, and canPick, to the screen's variables. */
+void mfa_add_challenge_variables(struct mfa_page *page);
+void mfa_add_enrollment_variables(struct mfa_page *page);
+
+/* The key of the text that tells a person of that result; `screen` texts of SMS are those of its screens. */
+const char *mfa_error_of(enum factor_result result) NODISCARD;
+
+/*
+ * Answers a failed try of a code, on the page itself or, where no try is left, by ending the transaction (known-faults C3).
+ */
+void mfa_reply_failure(struct mfa_page *page, enum factor_result result, int64_t retry_ms,
+                       const char *screen);
+
+/*
+ * The factor was passed: shows `recovery_code` on `screen` first, where there is one; else ends this part of the login (or the
+ * enrolment), remembering the browser if `remember`.
+ */
+void mfa_passed(struct mfa_page *page, const char *recovery_code, const char *screen, bool remember);
+void mfa_finish(struct mfa_page *page, bool remember);
+/* Whether the box was shown and ticked. */
+bool mfa_remember_ticked(struct mfa_page *page) NODISCARD;
+
+/* Ends an enrolment ticket's transaction with that status of the screen mfa-enroll-result. */
+void mfa_reply_enroll_result(struct http_exchange *x, const char *status);
+
+/* The handlers. */
+void mfa_get_start(struct http_exchange *x);
+void mfa_get_login_options(struct http_exchange *x);
+void mfa_post_login_options(struct http_exchange *x);
+void mfa_get_enroll_options(struct http_exchange *x);
+void mfa_post_enroll_options(struct http_exchange *x);
+void mfa_get_otp_enrollment(struct http_exchange *x);
+void mfa_post_otp_enrollment(struct http_exchange *x);
+void mfa_get_otp_challenge(struct http_exchange *x);
+void mfa_post_otp_challenge(struct http_exchange *x);
+void mfa_get_sms_enrollment(struct http_exchange *x);
+void mfa_post_sms_enrollment(struct http_exchange *x);
+void mfa_get_sms_enrollment_verify(struct http_exchange *x);
+void mfa_post_sms_enrollment_verify(struct http_exchange *x);
+void mfa_get_sms_challenge(struct http_exchange *x);
+void mfa_post_sms_challenge(struct http_exchange *x);
+void mfa_get_recovery_code_enrollment(struct http_exchange *x);
+void mfa_post_recovery_code_enrollment(struct http_exchange *x);
+void mfa_get_recovery_code_challenge(struct http_exchange *x);
+void mfa_post_recovery_code_challenge(struct http_exchange *x);
+void mfa_get_new_recovery_code(struct http_exchange *x);
+void mfa_post_new_recovery_code(struct http_exchange *x);
+void mfa_get_enrollment_ticket(struct http_exchange *x);
+void mfa_get_enroll_result(struct http_exchange *x);
+
+#endif

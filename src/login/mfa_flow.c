@@ -1,0 +1,335 @@
+#include "login/mfa.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "session/remembered.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char start_path[] = "/u/mfa-detect-browser-capabilities";
+
+/* --- opening --- */
+
+static bool read_user(struct mfa_page *page)
+{
+    struct login_call *call = &page->login;
+    const char *user_id = json_mut_text(call->transaction->root, "user_id");
+    const char *provider = json_mut_text(page->mfa, "provider");
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_read(call->tenant->db, &tx);
+    if (result == DB_OK)
+        result = user_by_id(tx, call->arena, user_id != NULL ? user_id : "", &page->user);
+    if (result == DB_OK)
+        result = mfa_settings_read(tx, call->arena, &page->settings);
+    if (result == DB_OK)
+        result =
+            mfa_choice_read(call->tenant, tx, call->arena, &page->settings, user_id, provider, &page->choice);
+    db_end(&tx);
+    if (result == DB_NOT_FOUND && page->is_ticket)
+        mfa_reply_enroll_result(call->x, "genericError");
+    else if (result == DB_NOT_FOUND)
+        login_fail(call, "access_denied", "The user does not exist any more.");
+    else if (result != DB_OK)
+        login_reply_store_failure(call);
+    return result == DB_OK;
+}
+
+/* Whether this is the moment of a page of that stage; else goes where the person should be. */
+static bool check_stage(struct mfa_page *page, enum mfa_stage stage)
+{
+    struct login_call *call = &page->login;
+    bool is_done = page->mfa == NULL || json_mut_bool(page->mfa, "done", false);
+    if (is_done) {
+        login_go(call, page->is_ticket ? "/u/mfa-enroll-result" : "/authorize/resume");
+        return false;
+    }
+    yyjson_mut_val *recovery = json_mut_member(page->mfa, "recovery");
+    if (stage == MFA_ASKING && recovery != NULL) {
+        login_go(call, json_mut_text(recovery, "screen"));
+        return false;
+    }
+    if (stage == MFA_KEEPING && recovery == NULL) {
+        login_go(call, start_path);
+        return false;
+    }
+    int64_t started_at = json_mut_int(page->mfa, "started_at", 0);
+    if (stage == MFA_ASKING && !page->is_ticket && clock_now_ms() >= started_at + MFA_SCREEN_MS) {
+        login_fail(call, "invalid_request", "The transaction has expired");
+        return false;
+    }
+    return true;
+}
+
+bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage stage)
+{
+    *page = (struct mfa_page){0};
+    struct login_call *call = &page->login;
+    if (!login_open(x, call))
+        return false;
+    const char *kind = json_mut_text(call->transaction->root, "kind");
+    page->is_ticket = kind != NULL && strcmp(kind, "enrollment") == 0;
+    page->doc = call->transaction->doc;
+    page->mfa = json_mut_member(call->transaction->root, "mfa");
+    const char *step = json_mut_text(call->transaction->root, "step");
+    if (page->mfa != NULL && (step == NULL || strcmp(step, "mfa") != 0))
+        page->mfa = NULL;
+    if (!check_stage(page, stage) || !read_user(page))
+        return false;
+    page->factor = (struct factor_call){
+        .tenant = call->tenant,
+        .arena = call->arena,
+        .x = x,
+        .user = &page->user,
+        .binding = token_hash(call->arena, call->transaction->id),
+        .locale = call->language,
+        .provider = json_mut_text(page->mfa, "provider"),
+        .additional = json_mut_bool(page->mfa, "additional", false),
+        .now = clock_now_ms(),
+    };
+    return true;
+}
+
+/* --- where to --- */
+
+static const char *challenge_path(const char *kind)
+{
+    if (strcmp(kind, "otp") == 0)
+        return "/u/mfa-otp-challenge";
+    return strcmp(kind, "phone") == 0 ? "/u/mfa-sms-challenge" : "/u/mfa-recovery-code-challenge";
+}
+
+bool mfa_may_enroll(struct mfa_page *page, const char *name)
+{
+    const char *only = json_mut_text(page->mfa, "factor");
+    if (page->choice.enrolled_count > 0 && !page->factor.additional)
+        return false;
+    if (only != NULL && strcmp(only, name) != 0)
+        return false;
+    for (size_t i = 0; i < page->choice.enrollable_count; i++)
+        if (strcmp(page->choice.enrollable[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static size_t count_enrollable(struct mfa_page *page, const char **name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < factors_count; i++)
+        if (mfa_may_enroll(page, factors[i]->name)) {
+            *name = factors[i]->name;
+            count++;
+        }
+    return count;
+}
+
+static const char *enrollment_path(const char *name)
+{
+    return strcmp(name, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment";
+}
+
+const char *mfa_next_path(struct mfa_page *page)
+{
+    if (page->choice.enrolled_count > 0 && !page->is_ticket) {
+        const char *selected = json_mut_text(page->mfa, "selected");
+        for (size_t i = 0; selected != NULL && i < page->choice.enrolled_count; i++)
+            if (strcmp(page->choice.enrolled[i].id, selected) == 0)
+                return challenge_path(page->choice.enrolled[i].kind);
+        return challenge_path(page->choice.enrolled[0].kind);
+    }
+    const char *kind = json_mut_text(json_mut_member(page->mfa, "enrolling"), "kind");
+    if (kind != NULL)
+        return strcmp(kind, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment-verify";
+    const char *only = NULL;
+    size_t count = count_enrollable(page, &only);
+    if (count == 0)
+        return NULL;
+    return count == 1 ? enrollment_path(only) : "/u/mfa-begin-enroll-options";
+}
+
+void mfa_go_on(struct mfa_page *page)
+{
+    const char *path = mfa_next_path(page);
+    if (path != NULL)
+        login_go(&page->login, path);
+    else if (page->is_ticket)
+        mfa_reply_enroll_result(page->login.x,
+                                page->choice.enrolled_count > 0 ? "alreadyEnrolled" : "genericError");
+    else
+        login_fail(&page->login, "access_denied", "A second factor is required, and none is enabled.");
+}
+
+const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *kind)
+{
+    const char *selected = json_mut_text(page->mfa, "selected");
+    const struct authenticator *first = NULL;
+    for (size_t i = 0; i < page->choice.enrolled_count && !page->is_ticket; i++) {
+        const struct authenticator *authenticator = &page->choice.enrolled[i];
+        if (strcmp(authenticator->kind, kind) != 0)
+            continue;
+        if (selected != NULL && strcmp(authenticator->id, selected) == 0)
+            return authenticator;
+        first = first != NULL ? first : authenticator;
+    }
+    return first;
+}
+
+/* --- showing --- */
+
+static bool may_remember(struct mfa_page *page)
+{
+    return json_mut_bool(page->mfa, "allow_remember_browser", true) && page->settings.show_remember_checkbox;
+}
+
+bool mfa_remember_ticked(struct mfa_page *page)
+{
+    return may_remember(page) && strcmp(login_field(&page->login, "rememberBrowser"), "true") == 0;
+}
+
+void mfa_add_challenge_variables(struct mfa_page *page)
+{
+    struct login_call *call = &page->login;
+    bool is_post = strcmp(call->x->request.method, "POST") == 0;
+    json_set_bool(call->variables, call->root, "showRememberDevice", may_remember(page));
+    json_set_bool(call->variables, call->root, "rememberDevice",
+                  is_post ? mfa_remember_ticked(page) : page->settings.remember_default);
+    json_set_bool(call->variables, call->root, "canPick", page->choice.enrolled_count > 1);
+}
+
+void mfa_add_enrollment_variables(struct mfa_page *page)
+{
+    const char *last;
+    json_set_bool(page->login.variables, page->login.root, "canPick", count_enrollable(page, &last) > 1);
+}
+
+const char *mfa_error_of(enum factor_result result)
+{
+    switch (result) {
+    case FACTOR_OK:
+        return NULL;
+    case FACTOR_WRONG_CODE:
+        return "invalid-code";
+    case FACTOR_EXPIRED:
+        return "expired-code";
+    case FACTOR_SEND_FAILED:
+        return "send-sms-failed";
+    case FACTOR_TOO_MANY_MESSAGES:
+        return "too-many-sms";
+    case FACTOR_TOO_MANY:
+        return "too-many-failures";
+    case FACTOR_ALREADY_ENROLLED:
+        return "user-already-enrolled";
+    default:
+        return "authenticator-error";
+    }
+}
+
+/* --- ending --- */
+
+static void reply_locked(struct mfa_page *page, int64_t retry_ms)
+{
+    struct login_call *call = &page->login;
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(call->tenant->db, &tx);
+    if (result == DB_OK)
+        result = login_transaction_finish(tx, call->transaction);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    if (result == DB_FAILED) {
+        login_reply_store_failure(call);
+        return;
+    }
+    http_set_header(call->x, "Retry-After", arena_printf(call->arena, "%" PRId64, (retry_ms + 999) / 1000));
+    tenant_reply_error_page(call->x, 429, &call->frame, "tooManyFailures", "too_many_attempts",
+                            "Too many failed codes. Wait for some minutes before retrying.");
+}
+
+void mfa_reply_failure(struct mfa_page *page, enum factor_result result, int64_t retry_ms, const char *screen)
+{
+    switch (result) {
+    case FACTOR_TOO_MANY:
+        reply_locked(page, retry_ms);
+        return;
+    case FACTOR_TICKET_SPENT:
+        mfa_reply_enroll_result(page->login.x, "alreadyUsed");
+        return;
+    case FACTOR_ALREADY_ENROLLED:
+    case FACTOR_NOT_ENROLLED:
+        /* Another tab, or an operator, was faster: the login goes on with what is true now. */
+        json_remove(page->mfa, "enrolling");
+        json_remove(page->mfa, "selected");
+        if (login_save(&page->login))
+            login_go(&page->login, start_path);
+        return;
+    default:
+        login_show(&page->login, result == FACTOR_FAILED ? 500 : 400, screen, mfa_error_of(result));
+    }
+}
+
+static const char *recovery_purpose(struct mfa_page *page)
+{
+    return arena_printf(page->login.arena, "login_transactions:%s", page->factor.binding);
+}
+
+void mfa_passed(struct mfa_page *page, const char *recovery_code, const char *screen, bool remember)
+{
+    if (recovery_code == NULL) {
+        mfa_finish(page, remember);
+        return;
+    }
+    struct login_call *call = &page->login;
+    yyjson_mut_val *recovery = yyjson_mut_obj(page->doc);
+    json_set_text(page->doc, recovery, "sealed",
+                  keyring_seal(call->tenant->keyring, call->arena, recovery_purpose(page),
+                               bytes_of_text(recovery_code)));
+    json_set_text(page->doc, recovery, "screen", screen);
+    json_set(page->doc, page->mfa, "recovery", recovery);
+    json_remove(page->mfa, "enrolling");
+    if (login_save(call))
+        login_go(call, screen);
+}
+
+static void add_method(struct mfa_page *page)
+{
+    yyjson_mut_val *root = page->login.transaction->root;
+    yyjson_mut_val *methods = json_mut_member(root, "methods");
+    if (!yyjson_mut_is_arr(methods)) {
+        methods = yyjson_mut_arr(page->doc);
+        json_set(page->doc, root, "methods", methods);
+    }
+    yyjson_mut_val *method = yyjson_mut_obj(page->doc);
+    json_set_text(page->doc, method, "name", "mfa");
+    json_set_int(page->doc, method, "timestamp", page->factor.now);
+    yyjson_mut_arr_append(methods, method);
+}
+
+void mfa_finish(struct mfa_page *page, bool remember)
+{
+    struct login_call *call = &page->login;
+    json_set_bool(page->doc, page->mfa, "done", true);
+    json_remove(page->mfa, "enrolling");
+    json_remove(page->mfa, "recovery");
+    if (page->is_ticket) {
+        json_set_text(page->doc, page->mfa, "status", "enrolled");
+    } else {
+        add_method(page);
+        json_set_text(page->doc, call->transaction->root, "step", "resume");
+    }
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(call->tenant->db, &tx);
+    if (result == DB_OK && remember)
+        result = remembered_browser_add(call->x, tx, page->user.user_id);
+    if (result == DB_OK)
+        result = login_transaction_save(tx, call->arena, call->transaction);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    if (result == DB_OK)
+        login_go(call, page->is_ticket ? "/u/mfa-enroll-result" : "/authorize/resume");
+    else if (result == DB_CONFLICT)
+        login_reply_conflict(call);
+    else
+        login_reply_store_failure(call);
+}
