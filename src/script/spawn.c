@@ -129,7 +129,10 @@ static bool start_process(struct slot *slot, const struct script_pool_config *co
 bool slot_start(struct slot *slot, const struct script_pool_config *config, char error[160])
 {
     int sockets[2];
-    *slot = (struct slot){.state = slot->state, .fd = -1, .reader = slot->reader};
+    slot->fd = -1;
+    slot->pid = 0;
+    slot->stage = NULL;
+    slot->source_count = 0;
     frame_reader_reset(&slot->reader);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         snprintf(error, 160, "a script worker's socket could not be made: %s", strerror(errno));

@@ -28,6 +28,8 @@ static void assert_kind(const char *rule, const char *kind)
         print_error("outcome %d, error %s\n", outcome, rule_error());
     assert_int_equal(outcome, SCRIPT_DONE);
     assert_non_null(rule_error());
+    if (strcmp(json_text(json_member(report.answer, "error"), "kind"), kind) != 0)
+        print_error("%s: %s\n", rule, rule_error());
     assert_string_equal(json_text(json_member(report.answer, "error"), "kind"), kind);
     assert_serves();
 }
