@@ -12,6 +12,8 @@
 struct log_writer;
 
 struct log_writer *log_writer_start(struct db *db) NODISCARD;
+/* Returns when all that was added before is written: for who reads the log and must find what was done a moment ago. */
+void log_writer_flush(struct log_writer *writer);
 /* Writes what is left and ends the thread. */
 void log_writer_stop(struct log_writer **writer);
 

@@ -4,6 +4,7 @@
 
 #include "json/json.h"
 #include "store/db.h"
+#include "store/identifiers.h"
 
 struct user {
     const char *user_id; /* "auth0|5f…" */
@@ -13,15 +14,6 @@ struct user {
     int64_t created_at;
 };
 
-/*
- * The canonical form of an e-mail address, by which accounts are told apart: case folded, the host in its IDNA ASCII form.
- * NULL where it is no address, or holds what could imitate another (zero-width characters, mixed scripts in the local
- * part). Known-faults A13.
- */
-char *email_canonical(struct arena *arena, const char *email) NODISCARD;
-/* The same for user names: case folded, no spaces or invisible characters. */
-char *username_canonical(struct arena *arena, const char *username) NODISCARD;
-
 enum db_result user_by_id(struct db_tx *tx, struct arena *arena, const char *user_id, struct user *user) NODISCARD;
 /* By what a person types at a login: an e-mail address, a user name or a phone number (E.164) of that connection. */
 enum db_result user_by_login(struct db_tx *tx, struct arena *arena, const char *connection, const char *identifier,
@@ -30,7 +22,10 @@ enum db_result user_by_login(struct db_tx *tx, struct arena *arena, const char *
 enum db_result users_by_email(struct db_tx *tx, struct arena *arena, const char *email, struct user **users,
                               size_t *count) NODISCARD;
 
-/* Stores a new user; the keys are made from doc's email, username and phone_number. DB_CONFLICT: one is taken. */
+/*
+ * Stores a new user; the keys are made from doc's email, username and phone_number. DB_CONFLICT: one is taken. DB_FAILED, too,
+ * where an email or username has no canonical form: callers refuse those before.
+ */
 enum db_result user_insert(struct db_tx *tx, struct arena *arena, const char *user_id, const char *connection,
                            yyjson_mut_doc *doc) NODISCARD;
 /*
@@ -45,5 +40,8 @@ enum db_result user_delete(struct db_tx *tx, const char *user_id) NODISCARD;
 /* The stored password hash; DB_NOT_FOUND where the user has none. */
 enum db_result user_password(struct db_tx *tx, struct arena *arena, const char *user_id, const char **hash) NODISCARD;
 enum db_result user_password_put(struct db_tx *tx, const char *user_id, const char *hash) NODISCARD;
+
+/* How many users there are, in that connection or (NULL) in all: kept, not counted, so that it costs nothing at a million. */
+enum db_result users_count(struct db_tx *tx, struct arena *arena, const char *connection, int64_t *count) NODISCARD;
 
 #endif
