@@ -4,6 +4,7 @@
 #include "login/assets.h"
 #include "login/dbconnections.h"
 #include "login/email_verification.h"
+#include "login/first_administrator.h"
 #include "login/identifier.h"
 #include "login/mfa.h"
 #include "login/password.h"
@@ -40,6 +41,9 @@ static const struct http_route routes[] = {
     {"GET", "/u/email-verification", email_verification_get, 0, "email-verification"},
     {"GET", "/u/brute-force-protection/unblock", unblock_get, 0, "unblock"},
     {"POST", "/u/brute-force-protection/unblock", unblock_post, 0, "unblock"},
+
+    {"GET", "/admin/sign-in", first_administrator_get, 0, "admin"},
+    {"POST", "/admin/sign-in", first_administrator_post, 0, "admin"},
 
     {"POST", "/dbconnections/signup", dbconnections_signup, HTTP_CORS, "dbconnections"},
     {"POST", "/dbconnections/change_password", dbconnections_change_password, HTTP_CORS, "dbconnections"},

@@ -16,6 +16,21 @@ function node(tag, className, text) {
     return made;
 }
 
+/** The text with its addresses as links. */
+function linked(className, text) {
+    const made = node('p', className);
+    for (const part of text.split(/(https?:\/\/[^\s<>"]+)/)) {
+        if (!/^https?:\/\//.test(part)) {
+            made.append(part);
+            continue;
+        }
+        const link = node('a', '', part);
+        link.href = part;
+        made.append(link);
+    }
+    return made;
+}
+
 function entry(message) {
     const item = node('li', 'message');
     const head = node('header');
@@ -35,7 +50,7 @@ function entry(message) {
         item.append(frame);
     }
     if (message.text) {
-        const text = node('p', 'text', message.text);
+        const text = linked('text', message.text);
         if (message.html) {
             const details = node('details');
             details.append(node('summary', '', 'As plain text'), text);
