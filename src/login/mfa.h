@@ -26,6 +26,10 @@ struct mfa_page {
     struct mfa_choice choice;
     struct factor_call factor;
     bool is_ticket;
+    bool remember;               /* this browser, once the factor is passed */
+    const char *recovery_screen; /* the path where a recovery code that comes with the success is shown */
+    int64_t loaded_version;      /* of the transaction */
+    bool has_method;             /* "mfa" has been added to the transaction's methods */
 };
 
 enum mfa_stage {
@@ -59,11 +63,16 @@ void mfa_reply_failure(struct mfa_page *page, enum factor_result result, int64_t
                        const char *screen);
 
 /*
- * The factor was passed: shows `recovery_code` on `screen` first, where there is one; else ends this part of the login (or the
- * enrolment), remembering the browser if `remember`.
+ * Goes on after a success, which page->factor.on_success has stored already: to the recovery code that waits to be kept, else
+ * to /authorize/resume or, by a ticket, to the result.
  */
-void mfa_passed(struct mfa_page *page, const char *recovery_code, const char *screen, bool remember);
-void mfa_finish(struct mfa_page *page, bool remember);
+void mfa_passed(struct mfa_page *page, const char *recovery_code);
+/* The recovery code is kept: ends this part of the login, or the enrolment. */
+void mfa_kept(struct mfa_page *page);
+/*
+ * Whether another request (a second press of the button) moved this login while a code was checked; the answer is made then.
+ */
+bool mfa_moved_on(struct mfa_page *page) NODISCARD;
 /* Whether the box was shown and ticked. */
 bool mfa_remember_ticked(struct mfa_page *page) NODISCARD;
 

@@ -62,6 +62,8 @@ static bool check_stage(struct mfa_page *page, enum mfa_stage stage)
     return true;
 }
 
+static enum db_result store_success(struct factor_call *factor, struct db_tx *tx, const char *recovery_code);
+
 bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage stage)
 {
     *page = (struct mfa_page){0};
@@ -87,7 +89,11 @@ bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage sta
         .provider = json_mut_text(page->mfa, "provider"),
         .additional = json_mut_bool(page->mfa, "additional", false),
         .now = clock_now_ms(),
+        .began_at = json_mut_int(page->mfa, "started_at", 0),
+        .on_success = store_success,
+        .context = page,
     };
+    page->loaded_version = call->transaction->version;
     return true;
 }
 
@@ -252,6 +258,9 @@ void mfa_reply_failure(struct mfa_page *page, enum factor_result result, int64_t
     case FACTOR_TOO_MANY:
         reply_locked(page, retry_ms);
         return;
+    case FACTOR_MOVED:
+        login_reply_conflict(&page->login);
+        return;
     case FACTOR_TICKET_SPENT:
         mfa_reply_enroll_result(page->login.x, "alreadyUsed");
         return;
@@ -273,28 +282,25 @@ static const char *recovery_purpose(struct mfa_page *page)
     return arena_printf(page->login.arena, "login_transactions:%s", page->factor.binding);
 }
 
-void mfa_passed(struct mfa_page *page, const char *recovery_code, const char *screen, bool remember)
+static void set_recovery_code(struct mfa_page *page, const char *code)
 {
-    if (recovery_code == NULL) {
-        mfa_finish(page, remember);
-        return;
-    }
     struct login_call *call = &page->login;
     yyjson_mut_val *recovery = yyjson_mut_obj(page->doc);
-    json_set_text(page->doc, recovery, "sealed",
-                  keyring_seal(call->tenant->keyring, call->arena, recovery_purpose(page),
-                               bytes_of_text(recovery_code)));
-    json_set_text(page->doc, recovery, "screen", screen);
+    json_set_text(
+        page->doc, recovery, "sealed",
+        keyring_seal(call->tenant->keyring, call->arena, recovery_purpose(page), bytes_of_text(code)));
+    json_set_text(page->doc, recovery, "screen", page->recovery_screen);
     json_set(page->doc, page->mfa, "recovery", recovery);
     json_remove(page->mfa, "enrolling");
-    if (login_save(call))
-        login_go(call, screen);
 }
 
 static void add_method(struct mfa_page *page)
 {
     yyjson_mut_val *root = page->login.transaction->root;
     yyjson_mut_val *methods = json_mut_member(root, "methods");
+    if (page->has_method)
+        return;
+    page->has_method = true;
     if (!yyjson_mut_is_arr(methods)) {
         methods = yyjson_mut_arr(page->doc);
         json_set(page->doc, root, "methods", methods);
@@ -305,9 +311,8 @@ static void add_method(struct mfa_page *page)
     yyjson_mut_arr_append(methods, method);
 }
 
-void mfa_finish(struct mfa_page *page, bool remember)
+static void set_done(struct mfa_page *page)
 {
-    struct login_call *call = &page->login;
     json_set_bool(page->doc, page->mfa, "done", true);
     json_remove(page->mfa, "enrolling");
     json_remove(page->mfa, "recovery");
@@ -315,21 +320,53 @@ void mfa_finish(struct mfa_page *page, bool remember)
         json_set_text(page->doc, page->mfa, "status", "enrolled");
     } else {
         add_method(page);
-        json_set_text(page->doc, call->transaction->root, "step", "resume");
+        json_set_text(page->doc, page->login.transaction->root, "step", "resume");
     }
-    struct db_tx *tx = NULL;
-    enum db_result result = db_begin_write(call->tenant->db, &tx);
-    if (result == DB_OK && remember)
-        result = remembered_browser_add(call->x, tx, page->user.user_id);
-    if (result == DB_OK)
-        result = login_transaction_save(tx, call->arena, call->transaction);
-    if (result == DB_OK)
-        result = db_commit(&tx);
-    db_rollback(&tx);
-    if (result == DB_OK)
-        login_go(call, page->is_ticket ? "/u/mfa-enroll-result" : "/authorize/resume");
-    else if (result == DB_CONFLICT)
-        login_reply_conflict(call);
+}
+
+/* The login's next step, within the write that spends the code: whoever passed the factor has moved, and nobody else has. */
+static enum db_result store_success(struct factor_call *factor, struct db_tx *tx, const char *recovery_code)
+{
+    struct mfa_page *page = factor->context;
+    struct login_call *call = &page->login;
+    if (recovery_code != NULL)
+        set_recovery_code(page, recovery_code);
     else
-        login_reply_store_failure(call);
+        set_done(page);
+    call->transaction->version = page->loaded_version;
+    enum db_result result = login_transaction_save(tx, call->arena, call->transaction);
+    if (result == DB_OK && page->remember)
+        result = remembered_browser_add(call->x, tx, page->user.user_id);
+    return result;
+}
+
+void mfa_passed(struct mfa_page *page, const char *recovery_code)
+{
+    if (recovery_code != NULL)
+        login_go(&page->login, page->recovery_screen);
+    else
+        login_go(&page->login, page->is_ticket ? "/u/mfa-enroll-result" : "/authorize/resume");
+}
+
+void mfa_kept(struct mfa_page *page)
+{
+    set_done(page);
+    if (login_save(&page->login))
+        mfa_passed(page, NULL);
+}
+
+bool mfa_moved_on(struct mfa_page *page)
+{
+    struct login_call *call = &page->login;
+    struct login_transaction *now;
+    struct db_tx *tx = NULL;
+    enum transaction_fault fault = TRANSACTION_FAILED;
+    if (db_begin_read(call->tenant->db, &tx) == DB_OK)
+        fault = login_transaction_load(call->x, tx, call->transaction->id, &now);
+    db_end(&tx);
+    bool moved =
+        fault == TRANSACTION_UNKNOWN || (fault == TRANSACTION_FINE && now->version != page->loaded_version);
+    if (moved)
+        login_reply_conflict(call);
+    return moved;
 }

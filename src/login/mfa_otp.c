@@ -25,7 +25,10 @@ static bool find_offer(struct mfa_page *page, struct enrollment_offer *offer)
     json_set_text(page->doc, enrolling, "kind", "otp");
     json_set_text(page->doc, enrolling, "id", offer->authenticator.id);
     json_set(page->doc, page->mfa, "enrolling", enrolling);
-    return login_save(&page->login);
+    if (!login_save(&page->login))
+        return false;
+    page->loaded_version = page->login.transaction->version;
+    return true;
 }
 
 static void show_enrollment(struct mfa_page *page, const struct enrollment_offer *offer, int status,
@@ -64,12 +67,15 @@ static void confirm_enrollment(struct mfa_page *page, const struct enrollment_of
         show_enrollment(page, offer, 400, "no-code");
         return;
     }
+    page->recovery_screen = "/u/mfa-recovery-code-enrollment";
     enum factor_result result =
         mfa_confirm(&page->factor, offer->authenticator.id, code, ticket, &recovery_code, &retry_ms);
     if (result == FACTOR_OK)
-        mfa_passed(page, recovery_code, "/u/mfa-recovery-code-enrollment", false);
+        mfa_passed(page, recovery_code);
     else if (result == FACTOR_BAD_FORMAT)
         show_enrollment(page, offer, 400, "invalid-otp-code-format");
+    else if (result == FACTOR_WRONG_CODE && mfa_moved_on(page))
+        return;
     else if (result == FACTOR_WRONG_CODE)
         show_enrollment(page, offer, 400, "invalid-code");
     else
@@ -141,11 +147,14 @@ void mfa_post_otp_challenge(struct http_exchange *x)
         login_show(&page.login, 400, "mfa-otp-challenge", "no-code");
         return;
     }
+    page.remember = mfa_remember_ticked(&page);
     enum factor_result result = mfa_verify(&page.factor, authenticator, code, &next_code, &retry_ms);
     if (result == FACTOR_OK)
-        mfa_finish(&page, mfa_remember_ticked(&page));
+        mfa_passed(&page, NULL);
     else if (result == FACTOR_BAD_FORMAT)
         login_show(&page.login, 400, "mfa-otp-challenge", "invalid-otp-code-format");
+    else if (result == FACTOR_WRONG_CODE && mfa_moved_on(&page))
+        return;
     else
         mfa_reply_failure(&page, result, retry_ms, "mfa-otp-challenge");
 }

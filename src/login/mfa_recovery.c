@@ -31,7 +31,7 @@ static void post_code(struct http_exchange *x, const char *screen)
     if (!mfa_open(x, &page, MFA_KEEPING))
         return;
     if (strcmp(login_field(&page.login, "saved"), "on") == 0)
-        mfa_finish(&page, false);
+        mfa_kept(&page);
     else
         show_code(&page, screen, 400, "no-confirmation");
 }
@@ -94,11 +94,14 @@ void mfa_post_recovery_code_challenge(struct http_exchange *x)
         show_challenge(&page, 400, "no-code");
         return;
     }
+    page.recovery_screen = "/u/mfa-recovery-code-challenge-new-code";
     enum factor_result result = mfa_verify(&page.factor, authenticator, code, &next_code, &retry_ms);
     if (result == FACTOR_OK)
-        mfa_passed(&page, next_code, "/u/mfa-recovery-code-challenge-new-code", false);
+        mfa_passed(&page, next_code);
     else if (result == FACTOR_BAD_FORMAT)
         show_challenge(&page, 400, "invalid-code-format");
+    else if (result == FACTOR_WRONG_CODE && mfa_moved_on(&page))
+        return;
     else if (result == FACTOR_WRONG_CODE)
         show_challenge(&page, 400, "invalid-code");
     else

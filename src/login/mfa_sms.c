@@ -131,12 +131,15 @@ static void confirm_phone(struct mfa_page *page, const struct enrollment_offer *
         show_verify_form(page, offer, 400, "no-code");
         return;
     }
+    page->recovery_screen = "/u/mfa-recovery-code-enrollment";
     enum factor_result result =
         mfa_confirm(&page->factor, offer->authenticator.id, code, ticket, &recovery_code, &retry_ms);
     if (result == FACTOR_OK)
-        mfa_passed(page, recovery_code, "/u/mfa-recovery-code-enrollment", false);
+        mfa_passed(page, recovery_code);
     else if (result == FACTOR_BAD_FORMAT)
         show_verify_form(page, offer, 400, "invalid-code");
+    else if (result == FACTOR_WRONG_CODE && mfa_moved_on(page))
+        return;
     else if (result == FACTOR_WRONG_CODE || result == FACTOR_EXPIRED)
         show_verify_form(page, offer, 400, mfa_error_of(result));
     else
@@ -221,11 +224,14 @@ static void verify(struct mfa_page *page, const struct authenticator *authentica
         show_challenge(page, authenticator, 400, "no-code");
         return;
     }
+    page->remember = mfa_remember_ticked(page);
     enum factor_result result = mfa_verify(&page->factor, authenticator, code, &next_code, &retry_ms);
     if (result == FACTOR_OK)
-        mfa_finish(page, mfa_remember_ticked(page));
+        mfa_passed(page, NULL);
     else if (result == FACTOR_BAD_FORMAT)
         show_challenge(page, authenticator, 400, "invalid-code");
+    else if (result == FACTOR_WRONG_CODE && mfa_moved_on(page))
+        return;
     else if (result == FACTOR_WRONG_CODE || result == FACTOR_EXPIRED)
         show_challenge(page, authenticator, 400, mfa_error_of(result));
     else

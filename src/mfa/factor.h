@@ -25,8 +25,17 @@ struct factor_call {
     bool additional; /* enrolling: an enrolled user may add one (a ticket that allows it, an MFA API token) */
     /* Enrolling: the pending authenticator that the new one takes the place of; or NULL. */
     const char *replaces;
-    bool again;    /* a challenge that was asked for already is sent once more */
-    int64_t now;   /* ms */
+    bool again;  /* a challenge that was asked for already is sent once more */
+    int64_t now; /* ms */
+    int64_t
+        began_at; /* ms: when this login, ticket or mfa_token began to ask; a lock since then ends it (C3) */
+    /*
+     * What follows from a success, stored in the very write that spends the code (a login's next step); may be NULL. Called
+     * again where the write is tried again. DB_CONFLICT: another request moved the login meanwhile: nothing is spent, and the
+     * result is FACTOR_MOVED.
+     */
+    enum db_result (*on_success)(struct factor_call *call, struct db_tx *tx, const char *recovery_code);
+    void *context;                       /* on_success's own */
     const struct mfa_settings *settings; /* filled in by mfa/mfa.h's functions */
 };
 
@@ -42,6 +51,7 @@ enum factor_result {
     FACTOR_FAILED = 8, /* the store */
     FACTOR_ALREADY_ENROLLED = 9,
     FACTOR_TOO_MANY_MESSAGES = 11, /* retry_ms says when again */
+    FACTOR_MOVED = 12,             /* see on_success */
     /* Another request moved the same records; mfa.c tries again, callers never see it. */
     FACTOR_CONFLICT = 10,
 };

@@ -1,5 +1,7 @@
 #include "mfa/limits.h"
 
+#include "base/random.h"
+#include "session/transaction.h"
 #include "store/buckets.h"
 
 #include <arpa/inet.h>
@@ -19,9 +21,52 @@ static const char *tries_bucket(struct factor_call *call)
     return arena_printf(call->arena, "mfa-failure:%s", call->user->user_id);
 }
 
+/*
+ * Locks are kept as challenges that nobody can answer, under an authenticator that does not exist: what ends is known by
+ * when it began, and rows that have had their time are cleared like all others.
+ */
+static const char *lock_name(struct factor_call *call)
+{
+    return arena_printf(call->arena, "lock:%s", call->user->user_id);
+}
+
+static enum db_result remember_lock(struct factor_call *call, struct db_tx *tx)
+{
+    struct challenge lock = {
+        .id = random_id(call->arena, "lck_", 16),
+        .authenticator_id = lock_name(call),
+        .user_id = call->user->user_id,
+        .binding = "lock",
+        .created_at = call->now,
+        .expires_at = call->now + LOGIN_TRANSACTION_MS,
+    };
+    return challenge_insert(tx, &lock);
+}
+
+/* Whether the user was locked since this login began: then it is over, even when the lock is (known-faults C3). */
+static enum db_result was_locked(struct factor_call *call, struct db_tx *tx, bool *locked)
+{
+    struct db_value *row;
+    enum db_result result =
+        db_row(tx, call->arena, &row,
+               "SELECT id FROM challenges WHERE authenticator_id = ? AND created_at >= ? LIMIT 1", "ti",
+               lock_name(call), call->began_at);
+    *locked = result == DB_OK;
+    return result == DB_NOT_FOUND ? DB_OK : result;
+}
+
 enum factor_result limit_tries(struct factor_call *call, struct db_tx *tx, int64_t *retry_ms)
 {
-    bool allowed;
+    bool allowed, locked = false;
+    if (call->began_at != 0) {
+        enum db_result looked = was_locked(call, tx, &locked);
+        if (looked != DB_OK)
+            return factor_result_of(looked, FACTOR_FAILED);
+        if (locked) {
+            *retry_ms = 0;
+            return FACTOR_TOO_MANY;
+        }
+    }
     enum db_result result = bucket_peek(tx, tries_bucket(call), tries, call->now, &allowed, retry_ms);
     if (result != DB_OK)
         return factor_result_of(result, FACTOR_FAILED);
@@ -38,6 +83,8 @@ enum factor_result limit_count_failure(struct factor_call *call, struct db_tx *t
     if (result != DB_OK)
         return factor_result_of(result, FACTOR_FAILED);
     enum factor_result left = limit_tries(call, tx, retry_ms);
+    if (left == FACTOR_TOO_MANY && remember_lock(call, tx) != DB_OK)
+        return FACTOR_FAILED;
     return left == FACTOR_OK ? failure : left;
 }
 

@@ -59,6 +59,15 @@ static enum factor_result in_write(struct factor_call *call, try_body body, stru
     return result == FACTOR_CONFLICT ? FACTOR_FAILED : result;
 }
 
+/* Stores what follows from a success with it. */
+static enum factor_result store_success(struct factor_call *call, struct db_tx *tx, struct try *try)
+{
+    if (call->on_success == NULL)
+        return FACTOR_OK;
+    enum db_result result = call->on_success(call, tx, try->recovery_code);
+    return result == DB_CONFLICT ? FACTOR_MOVED : factor_result_of(result, FACTOR_FAILED);
+}
+
 static void log_event(struct factor_call *call, const char *type, const char *description,
                       const struct authenticator *authenticator, const char *reason)
 {
@@ -253,6 +262,8 @@ static enum factor_result confirm_enrollment(struct factor_call *call, struct db
     if (result == FACTOR_OK)
         result = factor_result_of(mfa_sync_user(tx, call->arena, call->user->user_id, true, call->now),
                                   FACTOR_CONFLICT);
+    if (result == FACTOR_OK)
+        result = store_success(call, tx, try);
     try->authenticator.id = id;
     return result;
 }
@@ -313,7 +324,7 @@ static enum factor_result verify_code(struct factor_call *call, struct db_tx *tx
     result = try->factor->verify(call, tx, &current, try->code, &try->recovery_code);
     if (result == FACTOR_WRONG_CODE || result == FACTOR_EXPIRED)
         return limit_count_failure(call, tx, result, &try->retry_ms);
-    return result;
+    return result == FACTOR_OK ? store_success(call, tx, try) : result;
 }
 
 enum factor_result mfa_verify(struct factor_call *call, const struct authenticator *authenticator,
