@@ -134,77 +134,99 @@ static yyjson_val *frozen(struct arena *arena, yyjson_mut_doc *doc)
     return json_parse_own(arena, json_write_doc(arena, doc));
 }
 
-static yyjson_mut_doc *session_document(struct arena *arena, const char *connection, yyjson_val *methods,
-                                        yyjson_val *clients, int64_t now)
+static void add_client(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *client_id)
+{
+    yyjson_mut_val *clients = json_mut_member(root, "clients");
+    if (clients == NULL) {
+        clients = yyjson_mut_arr(doc);
+        json_set(doc, root, "clients", clients);
+    }
+    size_t index, count;
+    yyjson_mut_val *entry;
+    yyjson_mut_arr_foreach(clients, index, count, entry)
+    {
+        if (yyjson_mut_equals_str(entry, client_id))
+            return;
+    }
+    yyjson_mut_arr_add_strcpy(doc, clients, client_id);
+}
+
+static void set_methods(yyjson_mut_doc *doc, yyjson_mut_val *root, yyjson_val *methods)
+{
+    json_set(doc, root, "methods", methods != NULL ? yyjson_val_mut_copy(doc, methods) : yyjson_mut_arr(doc));
+}
+
+static yyjson_mut_doc *session_document(struct arena *arena, const struct session_login *login,
+                                        yyjson_val *clients)
 {
     yyjson_mut_doc *doc = json_new_object(arena);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    json_set_text(doc, root, "connection", connection);
-    json_set_int(doc, root, "authenticated_at", now);
-    json_set(doc, root, "methods", methods != NULL ? yyjson_val_mut_copy(doc, methods) : yyjson_mut_arr(doc));
-    json_set(doc, root, "clients", clients != NULL ? yyjson_val_mut_copy(doc, clients) : yyjson_mut_arr(doc));
+    json_set_text(doc, root, "connection", login->connection);
+    json_set_int(doc, root, "authenticated_at", login->authenticated_at);
+    set_methods(doc, root, login->methods);
+    if (clients != NULL)
+        json_set(doc, root, "clients", yyjson_val_mut_copy(doc, clients));
+    if (login->client_id != NULL)
+        add_client(doc, root, login->client_id);
     return doc;
 }
 
-enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const char *user_id,
-                              const char *connection, yyjson_val *methods, const struct session *previous,
-                              struct session *session)
+enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const struct session_login *login,
+                              const struct session *previous, struct session *session)
 {
     struct lifetimes lifetimes;
     enum db_result result = read_lifetimes(tx, x->arena, &lifetimes);
-    if (result != DB_OK)
-        return result;
-    bool same_user = previous != NULL && previous->id != NULL && strcmp(previous->user_id, user_id) == 0;
-    if (previous != NULL && previous->id != NULL)
+    bool same_user = previous != NULL && strcmp(previous->user_id, login->user_id) == 0;
+    if (result == DB_OK && previous != NULL && !same_user)
         result = db_exec(tx, NULL, "DELETE FROM sessions WHERE id = ?", "t", previous->id);
     if (result != DB_OK)
         return result;
     int64_t now = clock_now_ms();
-    yyjson_val *clients = same_user ? json_member(previous->doc, "clients") : NULL;
-    yyjson_mut_doc *doc = session_document(x->arena, connection, methods, clients, now);
+    yyjson_mut_doc *doc =
+        session_document(x->arena, login, same_user ? json_member(previous->doc, "clients") : NULL);
     *session = (struct session){
-        /* One person's session keeps its id when they prove themselves again: applications hold it as `sid`.
-         */
         .id = same_user ? previous->id : random_text(x->arena, RANDOM_ALPHANUMERIC, ID_LENGTH),
-        .user_id = user_id,
+        .user_id = login->user_id,
         .doc = frozen(x->arena, doc),
         .version = 1,
         .created_at = now,
-        .authenticated_at = now,
+        .authenticated_at = login->authenticated_at,
         .last_used_at = now,
         .expires_at = now + earlier(lifetimes.idle_ms, lifetimes.absolute_ms),
     };
-    result =
-        db_exec(tx, NULL,
-                "INSERT INTO sessions (id, user_id, doc, version, created_at, last_used_at, expires_at) "
-                "VALUES (?, ?, ?, 1, ?, ?, ?)",
-                "tttiii", session->id, user_id, json_write_doc(x->arena, doc), now, now, session->expires_at);
+    result = db_exec(
+        tx, NULL,
+        "INSERT INTO sessions (id, user_id, doc, version, created_at, last_used_at, expires_at) "
+        "VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, "
+        "doc = excluded.doc, version = sessions.version + 1, created_at = excluded.created_at, "
+        "last_used_at = excluded.last_used_at, expires_at = excluded.expires_at",
+        "tttiii", session->id, login->user_id, json_write_doc(x->arena, doc), now, now, session->expires_at);
     if (result == DB_OK)
         give_cookie(x, session, &lifetimes);
     return result;
 }
 
 enum db_result session_use(struct http_exchange *x, struct db_tx *tx, struct session *session,
-                           const char *client_id)
+                           const char *client_id, yyjson_val *methods)
 {
     struct lifetimes lifetimes;
-    enum db_result result = read_lifetimes(tx, x->arena, &lifetimes);
-    if (result != DB_OK)
-        return result;
-    /* Read again within this write, so that two tabs at once do not lose each other's client. */
     struct session current;
-    result = read_session(tx, x->arena, session->id, &current);
+    int64_t now = clock_now_ms();
+    enum db_result result = read_lifetimes(tx, x->arena, &lifetimes);
+    /* The first statement locks the row, and it is read after that: two tabs at once do not lose each other's client. */
+    if (result == DB_OK)
+        result =
+            db_exec(tx, NULL, "UPDATE sessions SET last_used_at = ? WHERE id = ?", "it", now, session->id);
+    if (result == DB_OK)
+        result = read_session(tx, x->arena, session->id, &current);
     if (result != DB_OK)
         return result;
     yyjson_mut_doc *doc = json_thaw(x->arena, current.doc);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    if (client_id != NULL && !json_array_has_text(json_member(current.doc, "clients"), client_id)) {
-        yyjson_mut_val *clients = json_mut_member(root, "clients");
-        if (clients == NULL)
-            json_set(doc, root, "clients", clients = yyjson_mut_arr(doc));
-        yyjson_mut_arr_add_strcpy(doc, clients, client_id);
-    }
-    int64_t now = clock_now_ms();
+    if (client_id != NULL)
+        add_client(doc, root, client_id);
+    if (methods != NULL)
+        set_methods(doc, root, methods);
     int64_t end = earlier(now + lifetimes.idle_ms, current.created_at + lifetimes.absolute_ms);
     result = db_exec(
         tx, NULL,
@@ -219,6 +241,18 @@ enum db_result session_use(struct http_exchange *x, struct db_tx *tx, struct ses
     session->expires_at = end;
     give_cookie(x, session, &lifetimes);
     return DB_OK;
+}
+
+bool authentication_methods_have(yyjson_val *methods, const char *name)
+{
+    size_t index, count;
+    yyjson_val *method;
+    yyjson_arr_foreach(methods, index, count, method)
+    {
+        if (yyjson_equals_str(json_member(method, "name"), name))
+            return true;
+    }
+    return false;
 }
 
 enum db_result session_end(struct http_exchange *x, struct db_tx *tx)

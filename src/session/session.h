@@ -22,14 +22,30 @@ struct session {
 /* The valid session of the request's cookie; DB_NOT_FOUND where there is none. */
 enum db_result session_of_request(struct http_exchange *x, struct db_tx *tx,
                                   struct session *session) NODISCARD;
-/* Makes a session for the user (or renews `previous`, which may be NULL) and sets the cookie. `methods`: an
- * array. */
-enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const char *user_id,
-                              const char *connection, yyjson_val *methods, const struct session *previous,
-                              struct session *session) NODISCARD;
-/* Moves last_used_at and the idle end, adds the client to doc.clients, and sets the cookie again. */
+/* What a login proved. */
+struct session_login {
+    const char *user_id;
+    const char *connection;   /* its name */
+    const char *client_id;    /* of the application that the login was for */
+    yyjson_val *methods;      /* [{"name","timestamp"}] */
+    int64_t authenticated_at; /* ms */
+};
+
+/*
+ * Makes a session in place of `previous` (NULL: none) and sets the cookie. Where both are the same person's, id and clients
+ * stay: applications know the session by its `sid`.
+ */
+enum db_result session_create(struct http_exchange *x, struct db_tx *tx, const struct session_login *login,
+                              const struct session *previous, struct session *session) NODISCARD;
+/*
+ * Moves last_used_at and the idle end, adds the client to doc.clients, replaces the methods (NULL: they stay), and sets the
+ * cookie again. DB_NOT_FOUND where the session has ended meanwhile.
+ */
 enum db_result session_use(struct http_exchange *x, struct db_tx *tx, struct session *session,
-                           const char *client_id) NODISCARD;
+                           const char *client_id, yyjson_val *methods) NODISCARD;
+/* Whether `methods`, of a session or a login transaction, hold one of that name ("pwd", "mfa"). */
+bool authentication_methods_have(yyjson_val *methods, const char *name) NODISCARD;
+
 /* Ends the request's session and deletes the cookie. */
 enum db_result session_end(struct http_exchange *x, struct db_tx *tx) NODISCARD;
 enum db_result sessions_end_of_user(struct db_tx *tx, const char *user_id) NODISCARD;

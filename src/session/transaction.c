@@ -26,9 +26,11 @@ static const char *browser_secret(const struct http_exchange *x)
 static const char *make_browser_secret(struct http_exchange *x)
 {
     const char *secret = random_text(x->arena, RANDOM_ALPHANUMERIC, BROWSER_LENGTH);
+    bool secure = tenant_of(x)->config->secure;
+    /* None, as an application may post to /authorize, and a site that a rule sent the browser to, to /continue. */
     http_set_cookie(x, browser_cookie_name(x), secret,
                     &(struct http_cookie_options){
-                        .same_site = "Lax", .secure = tenant_of(x)->config->secure, .http_only = true});
+                        .same_site = secure ? "None" : "Lax", .secure = secure, .http_only = true});
     return secret;
 }
 

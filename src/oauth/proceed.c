@@ -1,0 +1,349 @@
+#include "oauth/proceed.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "session/remembered.h"
+#include "store/settings.h"
+
+#include <string.h>
+
+const char acr_multifactor[] = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+
+void login_reply_expired(struct http_exchange *x)
+{
+    yyjson_val *settings = NULL;
+    struct db_tx *tx = NULL;
+    if (db_begin_read(tenant_of(x)->db, &tx) == DB_OK &&
+        settings_get(tx, x->arena, "tenant", &settings) != DB_OK)
+        settings = NULL;
+    db_end(&tx);
+    const char *route = json_text(settings, "default_redirection_uri");
+    if (route != NULL && *route != '\0') {
+        http_redirect(x, 302, url_with_parameter(x->arena, route, "iss", tenant_of(x)->config->issuer));
+        return;
+    }
+    tenant_reply_error_page(
+        x, 400, NULL, "expired", "invalid_request",
+        "You may have pressed the back button, refreshed during login, opened too many login "
+        "dialogs, or there is some issue with cookies.");
+}
+
+void login_reply_failure(struct http_exchange *x)
+{
+    tenant_reply_error_page(x, 500, NULL, "generic", "server_error", NULL);
+}
+
+void login_log_entry(const struct login *login, const char *type, const char *description, yyjson_val *cause)
+{
+    yyjson_mut_doc *doc = json_new_object(login->x->arena);
+    yyjson_mut_val *details = yyjson_mut_doc_get_root(doc);
+    if (cause != NULL)
+        json_set(doc, details, "rules", yyjson_val_mut_copy(doc, cause));
+    json_set_text(doc, details, "prompt", json_text(login->doc, "prompt"));
+    tenant_log(tenant_of(login->x), login->x,
+               (struct log_entry){
+                   .type = type,
+                   .description = description,
+                   .connection = json_text(login->doc, "connection"),
+                   .connection_id = json_text(login->connection, "id"),
+                   .client_id = login->client->client_id,
+                   .client_name = json_text(login->client->doc, "name"),
+                   .user_id = login->user.user_id,
+                   .user_name = user_log_name(login->user.doc),
+                   .audience = json_text(login->doc, "audience"),
+                   .scope = json_text(login->doc, "scope"),
+                   .strategy = json_text(login->connection, "strategy"),
+                   .details = details,
+               });
+}
+
+/* Ends a stored transaction; false where another request ended or moved it first, or the store failed. */
+static bool finish_transaction(struct login *login)
+{
+    if (login->transaction->version == 0)
+        return true;
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(tenant_of(login->x)->db, &tx);
+    if (result == DB_OK)
+        result = login_transaction_finish(tx, login->transaction);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    if (result == DB_CONFLICT)
+        login_reply_expired(login->x);
+    else if (result != DB_OK)
+        login_reply_failure(login->x);
+    return result == DB_OK;
+}
+
+void login_refuse(struct login *login, const char *error, const char *description, yyjson_val *cause)
+{
+    if (!finish_transaction(login))
+        return;
+    login_log_entry(login, login->silent ? "fsa" : "f", description, cause);
+    response_send_error(login->x, &login->target, error, description);
+}
+
+/* Stores the transaction and sends the person to a page: one of ours with its state, or where a rule wants them. */
+static void send_to(struct login *login, const char *location)
+{
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(tenant_of(login->x)->db, &tx);
+    if (result == DB_OK)
+        result = login_transaction_save(tx, login->x->arena, login->transaction);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    if (result == DB_OK)
+        http_redirect(login->x, 302,
+                      url_with_parameter(login->x->arena, location, "state", login->transaction->id));
+    else if (result == DB_CONFLICT)
+        login_reply_expired(login->x);
+    else
+        login_reply_failure(login->x);
+}
+
+/* Reads the person, their connection and the tenant's MFA settings. DB_NOT_FOUND: the person was deleted. */
+static enum db_result read_person(struct login *login, struct db_tx *tx)
+{
+    struct arena *arena = login->x->arena;
+    enum db_result result = user_by_id(tx, arena, json_text(login->doc, "user_id"), &login->user);
+    if (result != DB_OK)
+        return result;
+    const char *connection = json_text(login->doc, "connection");
+    if (connection == NULL)
+        connection = login->user.connection;
+    result = connection_by_name(tx, arena, connection, &login->connection);
+    if (result != DB_OK && result != DB_NOT_FOUND)
+        return result;
+    return mfa_settings_read(tx, arena, &login->mfa);
+}
+
+static yyjson_val *scope_array(struct arena *arena, const char *scope)
+{
+    yyjson_mut_doc *doc = json_new_array(arena);
+    for (const char *word; (word = scope_next(arena, &scope)) != NULL;)
+        yyjson_mut_arr_add_strcpy(doc, yyjson_mut_doc_get_root(doc), word);
+    return json_parse_own(arena, json_write_doc(arena, doc));
+}
+
+/* The scopes that a rule left, as one text; words that are no scopes (RFC 6749 section 3.3) are dropped. */
+static const char *joined_scopes(struct arena *arena, yyjson_val *scopes)
+{
+    const char *joined = "";
+    size_t index, count;
+    yyjson_val *entry;
+    yyjson_arr_foreach(scopes, index, count, entry)
+    {
+        const char *word = yyjson_get_str(entry);
+        if (word != NULL && *word != '\0' && strpbrk(word, " \t\r\n\"\\") == NULL)
+            joined = scope_add(arena, joined, word);
+    }
+    return joined;
+}
+
+static void keep_outcome(struct login *login)
+{
+    yyjson_mut_doc *doc = login->transaction->doc;
+    yyjson_mut_val *kept = yyjson_mut_obj(doc);
+    const struct login_outcome *outcome = &login->outcome;
+    if (outcome->id_token != NULL)
+        json_set(doc, kept, "id_token", yyjson_val_mut_copy(doc, outcome->id_token));
+    if (outcome->access_token != NULL)
+        json_set(doc, kept, "access_token", yyjson_val_mut_copy(doc, outcome->access_token));
+    json_set_text(doc, kept, "user_id", login->user.user_id);
+    json_set(doc, kept, "user", yyjson_val_mut_copy(doc, outcome->user));
+    json_set_text(doc, kept, "scope", outcome->scope);
+    json_set_bool(doc, kept, "wants_multifactor", outcome->wants_multifactor);
+    json_set_text(doc, kept, "provider", outcome->provider);
+    json_set_bool(doc, kept, "allow_remember_browser", outcome->allow_remember_browser);
+    json_set(doc, login->transaction->root, "outcome", kept);
+}
+
+/* What the rules said before the second factor was asked for; false where they have not run, or not for this person. */
+static bool kept_outcome(struct login *login)
+{
+    yyjson_val *kept = json_member(login->doc, "outcome");
+    const char *user_id = json_text(kept, "user_id");
+    if (user_id == NULL || strcmp(user_id, login->user.user_id) != 0 || login->callback_query != NULL)
+        return false;
+    login->outcome = (struct login_outcome){
+        .id_token = json_member(kept, "id_token"),
+        .access_token = json_member(kept, "access_token"),
+        .user = json_member(kept, "user"),
+        .scope = json_text(kept, "scope"),
+        .wants_multifactor = json_bool(kept, "wants_multifactor", false),
+        .provider = json_text(kept, "provider"),
+        .allow_remember_browser = json_bool(kept, "allow_remember_browser", false),
+    };
+    return true;
+}
+
+/* Runs the rules; false where the answer is made: they refused, or wish the person elsewhere first. */
+static bool run_rules(struct login *login)
+{
+    struct arena *arena = login->x->arena;
+    bool returned = login->callback_query != NULL;
+    struct rules_login call = {
+        .user = &login->user,
+        .client = login->client,
+        .connection = login->connection,
+        .protocol = returned ? "redirect-callback" : "oidc-basic-profile",
+        .session_id = json_text(login->doc, "session_id"),
+        .x = login->x,
+        .query = returned ? login->callback_query : json_member(login->doc, "query"),
+        .body = login->callback_body,
+        .authentication_methods = json_member(login->doc, "methods"),
+        .scopes = scope_array(arena, json_text(login->doc, "scope")),
+        .logins_count = json_int(login->user.doc, "logins_count", 0) + (login->silent ? 0 : 1),
+    };
+    struct rules_outcome rules;
+    rules_run(tenant_of(login->x), arena, &call, &rules);
+    if (rules.error != NULL) {
+        login_refuse(login, rules.error, rules.error_description, rules.run);
+        return false;
+    }
+    login->outcome = (struct login_outcome){
+        .id_token = rules.id_token,
+        .access_token = rules.access_token,
+        .user = rules.user != NULL ? rules.user : login->user.doc,
+        .scope = rules.scopes != NULL ? joined_scopes(arena, rules.scopes) : json_text(login->doc, "scope"),
+        .wants_multifactor = rules.wants_multifactor,
+        .provider = rules.provider,
+        .allow_remember_browser = rules.allow_remember_browser,
+    };
+    if (rules.redirect_url == NULL || returned)
+        return true;
+    if (login->silent) {
+        login_refuse(login, "interaction_required", "Interaction required", rules.run);
+        return false;
+    }
+    json_set_text(login->transaction->doc, login->transaction->root, "step", "redirect");
+    send_to(login, rules.redirect_url);
+    return false;
+}
+
+bool login_multifactor_done(const struct login *login)
+{
+    yyjson_val *mfa = json_member(login->doc, "mfa");
+    const char *user_id = json_text(mfa, "user_id");
+    return json_bool(mfa, "done", false) && user_id != NULL &&
+           strcmp(user_id, json_text(login->doc, "user_id")) == 0;
+}
+
+static bool multifactor_is_demanded(const struct login *login)
+{
+    return scope_has(json_text(login->doc, "acr_values"), acr_multifactor);
+}
+
+/*
+ * Whether a second factor is due now. A rule's word stands above the tenant's policy, the application's acr_values above
+ * both; the policy alone is content with the factor that the session was begun with.
+ */
+static bool multifactor_is_due(const struct login *login, bool *may_be_remembered)
+{
+    const struct login_outcome *outcome = &login->outcome;
+    *may_be_remembered = false;
+    if (multifactor_is_demanded(login))
+        return true;
+    if (outcome->wants_multifactor) {
+        *may_be_remembered = outcome->allow_remember_browser;
+        return outcome->provider == NULL || strcmp(outcome->provider, "none") != 0;
+    }
+    *may_be_remembered = true;
+    return login->mfa.policy_always &&
+           !authentication_methods_have(json_member(login->doc, "methods"), "mfa");
+}
+
+static enum db_result browser_is_remembered(struct login *login, bool *remembered)
+{
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(tenant_of(login->x)->db, &tx);
+    if (result == DB_OK)
+        result = remembered_browser_check(login->x, tx, login->user.user_id, remembered);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    return result;
+}
+
+static void ask_for_multifactor(struct login *login, bool may_be_remembered)
+{
+    if (login->silent) {
+        login_refuse(login, "login_required", "Multifactor authentication required", NULL);
+        return;
+    }
+    yyjson_mut_doc *doc = login->transaction->doc;
+    yyjson_mut_val *mfa = yyjson_mut_obj(doc);
+    const char *provider = login->outcome.wants_multifactor ? login->outcome.provider : NULL;
+    json_set_bool(doc, mfa, "required", true);
+    json_set_text(doc, mfa, "provider", provider != NULL && strcmp(provider, "none") != 0 ? provider : "any");
+    json_set_bool(doc, mfa, "allow_remember_browser", may_be_remembered);
+    json_set_int(doc, mfa, "started_at", clock_now_ms());
+    json_set_bool(doc, mfa, "done", false);
+    json_set_text(doc, mfa, "user_id", login->user.user_id);
+    json_set(doc, login->transaction->root, "mfa", mfa);
+    json_set_text(doc, login->transaction->root, "step", "mfa");
+    keep_outcome(login);
+    send_to(login, "/u/mfa-detect-browser-capabilities");
+}
+
+static void go_through_multifactor(struct login *login)
+{
+    bool may_be_remembered = false;
+    if (login_multifactor_done(login) || !multifactor_is_due(login, &may_be_remembered)) {
+        login_complete(login);
+        return;
+    }
+    bool remembered = false;
+    if (may_be_remembered && browser_is_remembered(login, &remembered) != DB_OK)
+        login_reply_failure(login->x);
+    else if (remembered)
+        login_complete(login);
+    else
+        ask_for_multifactor(login, may_be_remembered);
+}
+
+static bool find_person(struct login *login)
+{
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_read(tenant_of(login->x)->db, &tx);
+    if (result == DB_OK)
+        result = read_person(login, tx);
+    db_end(&tx);
+    if (result == DB_NOT_FOUND)
+        login_refuse(login, "access_denied", "The user does not exist any more.", NULL);
+    else if (result != DB_OK)
+        login_reply_failure(login->x);
+    return result == DB_OK;
+}
+
+void login_proceed(struct login *login)
+{
+    struct arena *arena = login->x->arena;
+    login->doc = json_parse_own(arena, json_write_doc(arena, login->transaction->doc));
+    login->target = (struct response_target){
+        .redirect_uri = json_text(login->doc, "redirect_uri"),
+        .mode = json_text(login->doc, "response_mode"),
+        .state = json_text(login->doc, "state"),
+    };
+    const char *error = json_text(login->doc, "error");
+    if (error != NULL) {
+        const char *description = json_text(login->doc, "error_description");
+        login_refuse(login, error, description != NULL ? description : "", NULL);
+        return;
+    }
+    if (json_text(login->doc, "user_id") == NULL) {
+        json_set_text(login->transaction->doc, login->transaction->root, "step", "login-id");
+        send_to(login, "/u/login/identifier");
+        return;
+    }
+    if (!find_person(login))
+        return;
+    if (json_bool(login->user.doc, "blocked", false))
+        login_refuse(login, "unauthorized", "user is blocked", NULL);
+    else if (!json_bool(login->client->doc, "is_first_party", true))
+        login_refuse(login, "consent_required", "Consent required", NULL);
+    else if (kept_outcome(login) || run_rules(login))
+        go_through_multifactor(login);
+}

@@ -1,0 +1,71 @@
+/*
+ * A login carried on as far as it goes without the person: from the proven first factor through blocked users, rules and the
+ * second factor to the session and the code. /authorize calls it for a person who has a session, /authorize/resume for one
+ * who comes back from a page of ours, /continue for one who comes back from a page that a rule named.
+ */
+#ifndef COUNTERSIGN_OAUTH_PROCEED_H
+#define COUNTERSIGN_OAUTH_PROCEED_H
+
+#include "mfa/mfa.h"
+#include "oauth/oauth.h"
+#include "oauth/response.h"
+#include "rules/pipeline.h"
+#include "session/session.h"
+#include "session/transaction.h"
+
+/* acr_values, and the acr claim, of a login that must use a second factor. */
+extern const char acr_multifactor[];
+
+/* What the rules made of the login; kept in the transaction as `outcome` while the second factor is asked for. */
+struct login_outcome {
+    yyjson_val *id_token;     /* custom claims; may be NULL */
+    yyjson_val *access_token; /* custom claims; may be NULL */
+    yyjson_val *user;         /* the profile as the rules left it */
+    const char *scope;        /* granted */
+    bool wants_multifactor;
+    const char *provider; /* NULL where no rule named one */
+    bool allow_remember_browser;
+};
+
+struct login {
+    struct http_exchange *x;
+    const struct client *client;
+    struct login_transaction *transaction;
+    bool silent; /* prompt=none: nothing may be shown */
+
+    /* Of a return from a rule's page; else NULL. */
+    yyjson_val *callback_query;
+    yyjson_val *callback_body;
+
+    /* Found on the way. */
+    yyjson_val *doc; /* the transaction as it was when this request began */
+    struct response_target target;
+    struct user user;
+    yyjson_val *connection;
+    struct mfa_settings mfa;
+    struct login_outcome outcome;
+};
+
+/* Goes on from x, client, transaction, silent and the callback, and always answers. */
+void login_proceed(struct login *login);
+
+/*
+ * Ends the login for good: session (made only now, known-faults C9), code, the user's counters and the transaction's end in
+ * one write; then answers.
+ */
+void login_complete(struct login *login);
+
+/* Ends the login with an error for the application. `cause` (may be NULL) goes into the log's details. */
+void login_refuse(struct login *login, const char *error, const char *description, yyjson_val *cause);
+
+/* Answers for a transaction that is unknown, expired or moved by another request; and for a store that failed. */
+void login_reply_expired(struct http_exchange *x);
+void login_reply_failure(struct http_exchange *x);
+
+/* Whether the transaction's second factor was passed, by the person it is about. */
+bool login_multifactor_done(const struct login *login) NODISCARD;
+
+/* A log entry about this login. */
+void login_log_entry(const struct login *login, const char *type, const char *description, yyjson_val *cause);
+
+#endif

@@ -1,0 +1,51 @@
+/* ID tokens (OpenID Connect Core section 2) and access tokens, as Auth0 makes them: which claims, in which order. */
+#ifndef COUNTERSIGN_OAUTH_TOKENS_H
+#define COUNTERSIGN_OAUTH_TOKENS_H
+
+#include "http/exchange.h"
+#include "store/clients.h"
+#include "tenant/tenant.h"
+
+/* Lifetime, in seconds, of an opaque token, which is good for /userinfo alone. */
+enum { OPAQUE_TOKEN_SECONDS = 86400 };
+
+struct id_token_claims {
+    const struct client *client;
+    const char *user_id;
+    const char *session_id;
+    const char *nonce;    /* NULL: none */
+    int64_t auth_time;    /* seconds; 0 leaves the claim out */
+    const char *acr;      /* NULL: none */
+    bool multifactor;     /* amr is ["mfa"] */
+    yyjson_val *standard; /* claims picked by standard_claims_add; may be NULL */
+    yyjson_val *custom;   /* the rules' claims; may be NULL */
+};
+
+/* A signed ID token, by the client's algorithm (RS256, or HS256 with its secret). NULL where signing fails. */
+const char *id_token_make(struct http_exchange *x, const struct signing_key *key,
+                          const struct id_token_claims *claims) NODISCARD;
+
+struct access_token_claims {
+    yyjson_val *api; /* the resource server's document */
+    const char *client_id;
+    const char *subject;
+    const char *scope;  /* NULL or "": no scope claim */
+    const char *gty;    /* "client-credentials", or NULL */
+    bool userinfo;      /* the audience holds /userinfo too */
+    yyjson_val *custom; /* the rules' claims; may be NULL */
+};
+
+/* A signed access token for an API. NULL where signing fails. */
+const char *access_token_make(struct http_exchange *x, const struct signing_key *key,
+                              const struct access_token_claims *claims) NODISCARD;
+
+/* The lifetime of access tokens for that API, in seconds. */
+int64_t access_token_seconds(yyjson_val *api) NODISCARD;
+
+/* Adds to `object` the standard claims of `profile` that `scope` opens, in Auth0's order, but for those that are there. */
+void standard_claims_add(yyjson_mut_doc *doc, yyjson_mut_val *object, yyjson_val *profile, const char *scope);
+
+/* Adds the members of `more` (may be NULL) whose names `object` does not have yet. */
+void object_add_missing(yyjson_mut_doc *doc, yyjson_mut_val *object, yyjson_val *more);
+
+#endif
