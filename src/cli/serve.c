@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 enum {
-    HEADER_BYTES = 32 * 1024,
+    HEADER_BYTES = 12 * 1024, /* a connection keeps that much memory */
     BODY_BYTES = 1024 * 1024,
     STOP_SECONDS = 15, /* what running requests have to end, less than a service manager's patience */
     LOOPS = 2,

@@ -10,10 +10,10 @@
 struct http_client;
 
 struct http_client_config {
-    const char *proxy;      /* NULL: the HTTPS_PROXY / NO_PROXY convention of the environment */
-    const char *ca_file;    /* NULL: the system's */
-    const char *allow;      /* comma list of networks that are allowed although private; "*" allows all */
-    unsigned connections;   /* kept open at most */
+    const char *proxy;    /* NULL: the HTTPS_PROXY / NO_PROXY convention of the environment */
+    const char *ca_file;  /* NULL: the system's */
+    const char *allow;    /* comma list of networks that are allowed although private; "*" allows all */
+    unsigned connections; /* kept open at most */
 };
 
 struct http_client *http_client_create(const struct http_client_config *config) NODISCARD;
@@ -29,17 +29,19 @@ struct http_call {
     unsigned timeout_ms;
     size_t largest_answer;
     unsigned redirects; /* followed at most; 0: none */
-    bool operator_chose_address; /* the address comes from an operator's settings, not from a script: no egress policy */
+    bool
+        operator_chose_address; /* the address comes from an operator's settings, not from a script: no egress policy */
 };
 
 struct http_answer {
-    int status; /* 0: no answer, see error */
+    int status;                /* 0: no answer, see error */
     struct http_pairs headers; /* names in lower case */
     struct bytes body;
     const char *error; /* one sentence for logs; NULL where an answer came */
 };
 
 /* Does the call and waits for it; always fills *answer, in the arena. */
-void http_call(struct http_client *client, struct arena *arena, const struct http_call *call, struct http_answer *answer);
+void http_call(struct http_client *client, struct arena *arena, const struct http_call *call,
+               struct http_answer *answer);
 
 #endif

@@ -23,11 +23,11 @@ struct http_pairs {
 };
 
 struct http_request {
-    const char *method;          /* "GET"; HEAD arrives as GET and the body of the answer is dropped */
-    const char *path;            /* raw, still percent-encoded, without the query */
-    const char *query_string;    /* raw, "" where there is none */
-    struct http_pairs query;     /* decoded; a pair that does not decode was answered with 400 before */
-    struct http_pairs headers;   /* names in lower case */
+    const char *method;        /* "GET"; HEAD arrives as GET and the body of the answer is dropped */
+    const char *path;          /* raw, still percent-encoded, without the query */
+    const char *query_string;  /* raw, "" where there is none */
+    struct http_pairs query;   /* decoded; a pair that does not decode was answered with 400 before */
+    struct http_pairs headers; /* names in lower case */
     struct http_pairs cookies;
     struct http_pairs parameters; /* the {names} of the route, decoded */
     struct bytes body;

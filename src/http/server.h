@@ -18,20 +18,23 @@ struct http_server_config {
     unsigned connections_per_address;
     size_t header_bytes;
     size_t body_bytes;
-    unsigned request_seconds;      /* from a request's first byte to its last */
-    unsigned idle_seconds;         /* a connection between requests */
-    const char *trusted_proxies;   /* comma list of addresses and networks (CIDR) whose Forwarded / X-Forwarded-* count */
-    const char *certificate_file;  /* PEM; NULL serves plain HTTP */
+    unsigned request_seconds; /* from a request's first byte to its last */
+    unsigned idle_seconds;    /* a connection between requests */
+    const char *
+        trusted_proxies; /* comma list of addresses and networks (CIDR) whose Forwarded / X-Forwarded-* count */
+    const char *certificate_file; /* PEM; NULL serves plain HTTP */
     const char *private_key_file;
     /* Called on every finished exchange, from any thread, for metrics and the access log. May be NULL. */
-    void (*finished)(void *context, const struct http_exchange *x, const struct http_route *route, int64_t nanoseconds);
+    void (*finished)(void *context, const struct http_exchange *x, const struct http_route *route,
+                     int64_t nanoseconds);
     /* The response's extra headers for HTTP_CORS routes and preflights: adds them for `origin`. May be NULL. */
     void (*cross_origin)(struct http_exchange *x, const char *origin);
 };
 
 /* Starts serving; on failure NULL and the cause, one sentence, in *error. `context` reaches handlers as x->context. */
-struct http_server *http_server_start(const struct http_server_config *config, const struct http_router *router,
-                                      void *context, struct arena *arena, const char **error) NODISCARD;
+struct http_server *http_server_start(const struct http_server_config *config,
+                                      const struct http_router *router, void *context, struct arena *arena,
+                                      const char **error) NODISCARD;
 /* The port that is listened on. */
 unsigned http_server_port(const struct http_server *server) NODISCARD;
 /* Stops accepting, lets running requests end for at most `seconds`, then closes; *server becomes NULL. */

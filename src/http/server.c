@@ -1,0 +1,311 @@
+#include "http/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "http/call.h"
+#include "http/connections.h"
+#include "http/listener.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    ANSWER_HEAD_BYTES = 6 * 1024, /* of a connection's memory, beside what the request's head takes */
+    SMALLEST_HEAD = 2 * 1024,
+    BACKLOG = 1024,
+};
+
+struct http_server {
+    struct call_site site;
+    struct arena *arena;
+    struct connections *connections;
+    struct workers *workers;
+    struct MHD_Daemon *daemon;
+    unsigned port;
+    _Atomic unsigned open_calls;
+    _Atomic bool is_stopping;
+};
+
+/* --- libmicrohttpd's callbacks, on the event loops --- */
+
+static struct connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        const struct sockaddr *peer =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+        *own = connections_open(server->connections, fd, peer);
+    } else if (*own != NULL) {
+        connections_close(server->connections, *own);
+        *own = NULL;
+    }
+}
+
+static enum MHD_Result on_accept(void *context, const struct sockaddr *peer, socklen_t size)
+{
+    struct http_server *server = context;
+    (void)size;
+    return connections_admit(server->connections, peer) ? MHD_YES : MHD_NO;
+}
+
+static void *on_request_line(void *context, const char *target, struct MHD_Connection *mhd)
+{
+    struct http_server *server = context;
+    atomic_fetch_add(&server->open_calls, 1);
+    connection_reads(server->connections, connection_of(mhd));
+    return call_create(&server->site, mhd, target);
+}
+
+static enum MHD_Result send_answer(struct http_server *server, struct call *call)
+{
+    struct MHD_Response *response;
+
+    if (atomic_load_explicit(&server->is_stopping, memory_order_relaxed))
+        call->closes = true;
+    response = call_response(call);
+    if (response == NULL)
+        return MHD_NO;
+    call->stage = CALL_SENDING;
+    connection_writes(server->connections, connection_of(call->mhd), call->exchange.response.body.size);
+    enum MHD_Result result =
+        MHD_queue_response(call->mhd, (unsigned)call->exchange.response.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static void run_on_thread(struct work *work)
+{
+    struct call *call = (struct call *)(void *)work;
+    call_run(call);
+    MHD_resume_connection(call->mhd);
+}
+
+/* The whole request is here: the handler runs, on this loop or on a request thread. */
+static enum MHD_Result dispatch(struct http_server *server, struct call *call)
+{
+    bool is_on_loop = call->route != NULL && (call->route->flags & HTTP_ON_LOOP) != 0;
+
+    call_complete(call);
+    if (is_on_loop) {
+        call_run(call);
+        return send_answer(server, call);
+    }
+    if (!workers_reserve(server->workers)) {
+        call_refuse(call, 503, "The server is busy; try again in a moment.");
+        http_set_header(&call->exchange, "Retry-After", "1");
+        return send_answer(server, call);
+    }
+    call->stage = CALL_WORKING;
+    call->work.run = run_on_thread;
+    connection_works(connection_of(call->mhd));
+    MHD_suspend_connection(call->mhd);
+    workers_submit(server->workers, &call->work);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *data, size_t *size,
+                                  void **own)
+{
+    struct http_server *server = context;
+    struct call *call = *own;
+
+    (void)url;
+    (void)version;
+    if (call->stage == CALL_NEW) {
+        bool goes_on = call_open(call, method, connection_peer(connection_of(mhd)));
+        return goes_on ? MHD_YES : send_answer(server, call);
+    }
+    if (*size > 0) {
+        bool goes_on = call_gather(call, data, *size);
+        *size = 0;
+        return goes_on ? MHD_YES : MHD_NO;
+    }
+    if (call->stage == CALL_READING)
+        return dispatch(server, call);
+    if (call->stage == CALL_REFUSED || call->stage == CALL_ANSWERED)
+        return send_answer(server, call);
+    return MHD_YES;
+}
+
+static void on_completed(void *context, struct MHD_Connection *mhd, void **own,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http_server *server = context;
+    struct call *call = *own;
+
+    (void)code;
+    if (call == NULL)
+        return;
+    if (call->stage == CALL_SENDING && server->site.config.finished != NULL)
+        server->site.config.finished(server->site.context, &call->exchange, call->route,
+                                     clock_monotonic_ns() - call->began);
+    call_destroy(&call);
+    *own = NULL;
+    connection_waits(server->connections, connection_of(mhd));
+    atomic_fetch_sub(&server->open_calls, 1);
+}
+
+/* Paths and queries are decoded by us, where a broken escape is an error. */
+static size_t leave_escaped(void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void)context;
+    (void)mhd;
+    return strlen(text);
+}
+
+static void on_log(void *context, const char *format, va_list args) PRINTF_LIKE(2, 0);
+static void on_log(void *context, const char *format, va_list args)
+{
+    char line[256];
+    (void)context;
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    LOG_DEBUG("http.protocol", LOG_TEXT("what", line));
+}
+
+/* --- start and stop --- */
+
+static bool read_config(struct http_server *server, const struct http_server_config *config,
+                        const char **error)
+{
+    const char *wrong = NULL;
+    struct http_server_config *own = &server->site.config;
+
+    *own = *config;
+    if (own->header_bytes < SMALLEST_HEAD)
+        own->header_bytes = SMALLEST_HEAD;
+    if (own->loops == 0)
+        own->loops = 1;
+    if (own->workers == 0)
+        own->workers = 1;
+    if (!networks_parse(server->arena, config->trusted_proxies, &server->site.trusted, &wrong)) {
+        *error =
+            arena_printf(server->arena, "trusted_proxies: %s is neither an address nor a network", wrong);
+        return false;
+    }
+    own->connections = listener_raise_limit(own->connections);
+    return true;
+}
+
+static bool start_daemon(struct http_server *server, int fd, const char **error)
+{
+    const struct http_server_config *config = &server->site.config;
+    const char *certificate = NULL;
+    const char *key = NULL;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_ERROR_LOG | MHD_USE_TURBO;
+
+    if (config->certificate_file != NULL) {
+        certificate = listener_read_file(server->arena, config->certificate_file, error);
+        key = listener_read_file(server->arena, config->private_key_file, error);
+        if (certificate == NULL || key == NULL)
+            return false;
+        flags |= MHD_USE_TLS;
+    }
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    server->daemon = MHD_start_daemon(
+        flags, 0, on_accept, server, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, config->loops > 1 ? config->loops : 0,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->header_bytes + ANSWER_HEAD_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, config->connections, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        server, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        certificate != NULL ? options : options + 2, MHD_OPTION_END);
+    if (server->daemon == NULL)
+        *error = certificate != NULL
+                     ? "the TLS certificate and key do not fit, or no event loop could be started"
+                     : "no event loop could be started";
+    return server->daemon != NULL;
+}
+
+static void release(struct http_server **server)
+{
+    struct arena *arena = (*server)->arena;
+    workers_stop(&(*server)->workers);
+    connections_stop(&(*server)->connections);
+    free(*server);
+    arena_destroy(&arena);
+    *server = NULL;
+}
+
+struct http_server *http_server_start(const struct http_server_config *config,
+                                      const struct http_router *router, void *context, struct arena *arena,
+                                      const char **error)
+{
+    struct http_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        abort();
+    server->arena = arena_create();
+    server->site.router = router;
+    server->site.context = context;
+    random_fill(&server->site.id_prefix, sizeof server->site.id_prefix);
+    int fd = -1;
+    *error = "no thread could be started";
+    if (read_config(server, config, error))
+        fd = listener_open(server->arena, server->site.config.listen, BACKLOG, &server->port, error);
+    if (fd >= 0) {
+        const struct http_server_config *own = &server->site.config;
+        server->workers = workers_start(own->workers, own->queue);
+        server->connections =
+            connections_start(&(struct connections_limits){.total = own->connections,
+                                                           .per_address = own->connections_per_address,
+                                                           .request_seconds = own->request_seconds,
+                                                           .idle_seconds = own->idle_seconds,
+                                                           .unlimited = server->site.trusted});
+        if (server->workers != NULL && server->connections != NULL && start_daemon(server, fd, error))
+            return server;
+        close(fd);
+    }
+    *error = arena_strdup(arena, *error);
+    release(&server);
+    return NULL;
+}
+
+unsigned http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+/* Until no request is open, or the time is over. */
+static void wait_for_calls(struct http_server *server, int64_t until)
+{
+    while (atomic_load(&server->open_calls) > 0 && clock_monotonic_ns() < until) {
+        connections_drain(server->connections);
+        usleep(2000);
+    }
+}
+
+void http_server_stop(struct http_server **server, unsigned seconds)
+{
+    if (*server == NULL)
+        return;
+    struct http_server *stopping = *server;
+    atomic_store(&stopping->is_stopping, true);
+    int fd = MHD_quiesce_daemon(stopping->daemon);
+    if (fd >= 0)
+        close(fd);
+    wait_for_calls(stopping, clock_monotonic_ns() + (int64_t)seconds * 1000000000);
+    connections_cut_all(stopping->connections);
+    /* Handlers that still run are waited for: threads cannot be ended, and their own limits are short. */
+    workers_stop(&stopping->workers);
+    MHD_stop_daemon(stopping->daemon);
+    release(server);
+}

@@ -1,0 +1,608 @@
+#include "http/server.h"
+
+#include "raw_client.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { HEADER_BYTES = 8192, BODY_BYTES = 65536 };
+
+static struct arena *arena;
+static struct http_router *router;
+static struct http_server *server;
+static unsigned port;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic unsigned waiting;
+static _Atomic unsigned finished;
+
+/* Says what arrived, a line each. */
+static void echo(struct http_exchange *x)
+{
+    const struct http_request *request = &x->request;
+    struct buffer text = buffer_create(x->arena, 1 << 20);
+    buffer_printf(&text, "method=%s\npath=%s\nip=%s\ntls=%d\nsize=%zu\n", request->method, request->path,
+                  request->client_ip, request->is_tls, request->body.size);
+    for (size_t i = 0; i < request->query.count; i++)
+        buffer_printf(&text, "query %s=%s\n", request->query.items[i].name, request->query.items[i].value);
+    for (size_t i = 0; i < request->cookies.count; i++)
+        buffer_printf(&text, "cookie %s=%s\n", request->cookies.items[i].name,
+                      request->cookies.items[i].value);
+    for (size_t i = 0; i < request->parameters.count; i++)
+        buffer_printf(&text, "parameter %s=%s\n", request->parameters.items[i].name,
+                      request->parameters.items[i].value);
+    http_reply(x, 200, "text/plain", buffer_text(&text));
+}
+
+static void framed(struct http_exchange *x)
+{
+    http_set_header(x, "x-frame-options", "SAMEORIGIN");
+    http_set_header(x, "Referrer-Policy", "same-origin");
+    http_set_header(x, "Broken", "a\r\nSet-Cookie: b=c");
+    http_reply(x, 200, "text/html", "<p>");
+}
+
+static void wait_at_gate(struct http_exchange *x)
+{
+    atomic_fetch_add(&waiting, 1);
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    http_reply_empty(x, 204);
+}
+
+static void huge(struct http_exchange *x)
+{
+    size_t size = 16 * 1024 * 1024;
+    http_reply_bytes(x, 200, "application/octet-stream",
+                     (struct bytes){.data = arena_alloc(x->arena, size), .size = size});
+}
+
+static void not_found(struct http_exchange *x)
+{
+    http_reply(x, x->response.status, "text/plain", "nothing here\n");
+}
+
+static void allow_origin(struct http_exchange *x, const char *origin)
+{
+    if (strcmp(origin, "https://app.test") == 0)
+        http_set_header(x, "Access-Control-Allow-Origin", origin);
+}
+
+static void count_finished(void *context, const struct http_exchange *x, const struct http_route *route,
+                           int64_t ns)
+{
+    (void)context;
+    (void)x;
+    (void)route;
+    if (ns > 0)
+        atomic_fetch_add(&finished, 1);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/echo", echo, 0, "echo"},
+    {"POST", "/echo", echo, 0, "echo"},
+    {"GET", "/on-loop", echo, HTTP_ON_LOOP, "loop"},
+    {"POST", "/on-loop", echo, HTTP_ON_LOOP, "loop"},
+    {"GET", "/users/{id}", echo, HTTP_CORS, "users"},
+    {"GET", "/framed", framed, 0, "framed"},
+    {"GET", "/wait", wait_at_gate, 0, "wait"},
+    {"GET", "/huge", huge, 0, "huge"},
+    {"GET", "/public", echo, HTTP_ON_LOOP | HTTP_CORS, "public"},
+};
+static const struct http_routes tables[] = {{routes, ARRAY_LENGTH(routes)}};
+
+static struct http_server_config usual_config(void)
+{
+    return (struct http_server_config){.listen = "127.0.0.1:0",
+                                       .loops = 2,
+                                       .workers = 2,
+                                       .queue = 4,
+                                       .connections = 64,
+                                       .connections_per_address = 32,
+                                       .header_bytes = HEADER_BYTES,
+                                       .body_bytes = BODY_BYTES,
+                                       .request_seconds = 1,
+                                       .idle_seconds = 1,
+                                       .finished = count_finished,
+                                       .cross_origin = allow_origin};
+}
+
+static void start(const struct http_server_config *config)
+{
+    const char *error = NULL;
+    arena = arena_create();
+    router = http_router_create(tables, ARRAY_LENGTH(tables), not_found);
+    server = http_server_start(config, router, NULL, arena, &error);
+    if (server == NULL)
+        fail_msg("%s", error);
+    port = http_server_port(server);
+}
+
+static int enter(void **state)
+{
+    struct http_server_config config = usual_config();
+    (void)state;
+    start(&config);
+    return 0;
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    http_server_stop(&server, 5);
+    http_router_free(&router);
+    arena_destroy(&arena);
+    return 0;
+}
+
+static const char *ask(const char *request)
+{
+    return raw_exchange(arena, port, request, strlen(request));
+}
+
+static const char *get(const char *path)
+{
+    return ask(arena_printf(arena, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path));
+}
+
+static void assert_status(const char *answer, int status)
+{
+    int got = 0;
+    if (sscanf(answer, "HTTP/1.1 %d", &got) != 1 || got != status)
+        fail_msg("wanted %d, got: %.300s", status, answer);
+}
+
+static void assert_has(const char *answer, const char *part)
+{
+    if (strstr(answer, part) == NULL)
+        fail_msg("wanted %s in: %.2000s", part, answer);
+}
+
+static void assert_has_not(const char *answer, const char *part)
+{
+    if (strstr(answer, part) != NULL)
+        fail_msg("did not want %s in: %.2000s", part, answer);
+}
+
+/* --- what handlers see --- */
+
+static void a_request_arrives_decoded(void **state)
+{
+    (void)state;
+    const char *answer = ask("GET /users/auth0%7C1?q=a+b&q=%C3%A9 HTTP/1.1\r\nHost: a\r\nCookie: s=1; t=2\r\n"
+                             "Connection: close\r\n\r\n");
+    assert_status(answer, 200);
+    assert_has(answer, "method=GET\npath=/users/auth0%7C1\nip=127.0.0.1\ntls=0\nsize=0\n");
+    assert_has(answer, "query q=a b\nquery q=\xc3\xa9\ncookie s=1\ncookie t=2\nparameter id=auth0|1\n");
+    assert_has(answer, "Content-Type: text/plain; charset=utf-8\r\n");
+}
+
+static void bodies_are_read_whole_however_they_come(void **state)
+{
+    (void)state;
+    assert_has(ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"),
+               "size=5\n");
+    assert_has(
+        ask("POST /on-loop HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"),
+        "size=7\n");
+    int fd = raw_connect(port);
+    raw_send_text(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Le");
+    usleep(20000);
+    raw_send_text(fd, "ngth: 4\r\nConnection: close\r\n\r\nab");
+    usleep(20000);
+    raw_send(fd, "cd", 2);
+    assert_has(raw_read(arena, fd, 5000), "size=4\n");
+    close(fd);
+}
+
+static void head_is_get_without_its_body(void **state)
+{
+    (void)state;
+    const char *answer = ask("HEAD /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_status(answer, 200);
+    assert_has(answer, "Content-Length: ");
+    assert_has_not(answer, "method=");
+}
+
+static void a_connection_carries_many_requests(void **state)
+{
+    (void)state;
+    int fd = raw_connect(port);
+    const char *two = "GET /echo?n=1 HTTP/1.1\r\nHost: a\r\n\r\nGET /on-loop?n=2 HTTP/1.1\r\nHost: a\r\n\r\n"
+                      "GET /echo?n=3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    raw_send_text(fd, two);
+    const char *answer = raw_read(arena, fd, 5000);
+    close(fd);
+    const char *first = strstr(answer, "query n=1");
+    const char *second = strstr(answer, "query n=2");
+    const char *third = strstr(answer, "query n=3");
+    assert_true(first != NULL && second > first && third > second);
+}
+
+static void what_has_no_route_is_not_found(void **state)
+{
+    (void)state;
+    assert_status(get("/nowhere"), 404);
+    assert_has(get("/nowhere"), "nothing here\n");
+    assert_status(ask("DELETE /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 404);
+}
+
+/* --- what every answer has --- */
+
+static void answers_have_safe_headers_unless_the_handler_sets_others(void **state)
+{
+    (void)state;
+    const char *answer = get("/echo");
+    assert_has(answer, "X-Content-Type-Options: nosniff\r\n");
+    assert_has(answer, "X-Frame-Options: DENY\r\n");
+    assert_has(answer, "Referrer-Policy: no-referrer\r\n");
+    assert_has(answer, "Content-Security-Policy: default-src 'none'");
+    assert_has(answer, "X-Request-Id: ");
+    assert_has_not(answer, "Server:");
+    answer = get("/framed");
+    assert_has(answer, "x-frame-options: SAMEORIGIN\r\n");
+    assert_has(answer, "Referrer-Policy: same-origin\r\n");
+    assert_has_not(answer, "DENY");
+    assert_has_not(answer, "no-referrer");
+    assert_has_not(answer, "b=c");
+}
+
+static void every_request_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    const char *first = strstr(get("/echo"), "X-Request-Id: ");
+    const char *second = strstr(get("/echo"), "X-Request-Id: ");
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_true(strncmp(first, second, 14 + 24) != 0);
+}
+
+static void preflights_are_answered_by_the_owner_s_rules(void **state)
+{
+    static const char format[] = "OPTIONS %s HTTP/1.1\r\nHost: a\r\nOrigin: "
+                                 "%s\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n";
+    (void)state;
+    char request[256];
+    snprintf(request, sizeof request, format, "/users/1", "https://app.test");
+    const char *answer = ask(request);
+    assert_status(answer, 204);
+    assert_has(answer, "Access-Control-Allow-Origin: https://app.test\r\n");
+    assert_has(answer, "Vary: Origin\r\n");
+    snprintf(request, sizeof request, format, "/users/1", "https://evil.test");
+    assert_has_not(ask(request), "Access-Control-Allow-Origin");
+    snprintf(request, sizeof request, format, "/echo", "https://app.test");
+    assert_status(ask(request), 404);
+    assert_has(get("/public"), "Access-Control-Allow-Origin: *\r\n");
+}
+
+/* --- what is refused --- */
+
+static void what_does_not_decode_is_a_bad_request(void **state)
+{
+    static const char *const paths[] = {"/echo?a=%zz", "/echo?a=%00",       "/users/%", "/users/%00",
+                                        "/users/%ff",  "/echo?a=%ed%a0%80", "/echo#x"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++)
+        assert_status(get(paths[i]), 400);
+    const char *answer = get("/echo?a=%zz");
+    assert_has(answer, "{\"statusCode\":400,\"error\":\"Bad Request\",\"message\":");
+    assert_has(answer, "X-Content-Type-Options: nosniff\r\n");
+    answer = ask("GET /echo?a=%zz HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n");
+    assert_has(answer, "Content-Type: text/plain; charset=utf-8\r\n");
+}
+
+static void heads_that_could_be_read_in_two_ways_are_refused(void **state)
+{
+    static const char *const heads[] = {
+        "Content-Length: 3\r\nContent-Length: 3\r\n",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 3a\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Host: b\r\n",
+        "X: a\x01\r\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(heads); i++) {
+        const char *answer =
+            ask(arena_printf(arena, "POST /echo HTTP/1.1\r\nHost: a\r\n%s\r\nabc", heads[i]));
+        if (strstr(answer, "size=") != NULL)
+            fail_msg("%s was taken", heads[i]);
+    }
+    assert_has_not(ask("GET /echo HTTP/1.1\r\n\r\n"), "size=");
+}
+
+static void what_stands_behind_a_nul_in_the_head_never_arrives(void **state)
+{
+    static const char header[] =
+        "GET /echo HTTP/1.1\r\nHost: a\r\nCookie: a=1\0; b=2\r\nConnection: close\r\n\r\n";
+    static const char path[] = "GET /users/\0a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    (void)state;
+    assert_has_not(raw_exchange(arena, port, header, sizeof header - 1), "b=2");
+    assert_has_not(raw_exchange(arena, port, path, sizeof path - 1), "parameter");
+}
+
+static void bodies_over_the_limit_are_refused(void **state)
+{
+    (void)state;
+    char *body = arena_alloc(arena, 2 * BODY_BYTES + 1);
+    memset(body, 'x', 2 * BODY_BYTES);
+    const char *head =
+        arena_printf(arena, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 2 * BODY_BYTES);
+    const char *answer = ask(arena_printf(arena, "%s%s", head, body));
+    assert_status(answer, 413);
+    assert_has(answer, "Connection: close\r\n");
+    assert_has(answer, "\"statusCode\":413");
+    answer = ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n");
+    assert_status(answer, 413);
+    answer = ask("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99999\r\n\r\n");
+    assert_status(answer, 413);
+    answer = ask(arena_printf(
+        arena, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+        2 * BODY_BYTES, body));
+    assert_status(answer, 413);
+    body[BODY_BYTES] = '\0';
+    answer = ask(arena_printf(
+        arena, "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+        BODY_BYTES, body));
+    assert_has(answer, "size=65536\n");
+}
+
+static void heads_over_the_limit_are_refused(void **state)
+{
+    (void)state;
+    char *filler = arena_alloc(arena, 40 * HEADER_BYTES);
+    memset(filler, 'x', HEADER_BYTES);
+    static const char format[] = "GET /echo HTTP/1.1\r\nHost: a\r\nX: %s\r\nConnection: close\r\n\r\n";
+    assert_status(ask(arena_printf(arena, format, filler)), 431);
+    filler[HEADER_BYTES - 200] = '\0';
+    assert_status(ask(arena_printf(arena, format, filler)), 200);
+    memset(filler, 'x', 40 * HEADER_BYTES - 1);
+    assert_has_not(ask(arena_printf(arena, format, filler)), "size=");
+    assert_has_not(ask(arena_printf(arena, "GET /%s HTTP/1.1\r\nHost: a\r\n\r\n", filler)), "size=");
+}
+
+static void past_the_queue_the_answer_is_503(void **state)
+{
+    enum { CLIENTS = 10 };
+    int fds[CLIENTS];
+    unsigned refused = 0;
+    unsigned served = 0;
+    (void)state;
+    pthread_mutex_lock(&gate);
+    atomic_store(&waiting, 0);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        const char *request = "GET /wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        fds[i] = raw_connect(port);
+        raw_send_text(fds[i], request);
+        while (i < 2 && atomic_load(&waiting) <= i)
+            usleep(1000);
+    }
+    /* What never blocks is answered even now. */
+    assert_status(get("/on-loop"), 200);
+    assert_status(get("/echo"), 503);
+    assert_has(get("/echo"), "Retry-After: 1\r\n");
+    pthread_mutex_unlock(&gate);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        const char *answer = raw_read(arena, fds[i], 5000);
+        refused += strncmp(answer, "HTTP/1.1 503", 12) == 0;
+        served += strncmp(answer, "HTTP/1.1 204", 12) == 0;
+        close(fds[i]);
+    }
+    assert_int_equal(served, 6);
+    assert_int_equal(refused, 4);
+}
+
+static void connections_from_one_address_are_bounded(void **state)
+{
+    enum { CLIENTS = 40 };
+    int fds[CLIENTS];
+    unsigned cut = 0;
+    (void)state;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        fds[i] = raw_connect(port);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        cut += raw_is_closed_within(fds[i], 20);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        close(fds[i]);
+    assert_int_equal(cut, 8);
+}
+
+/* --- who takes too long --- */
+
+/* Sends a byte of `bytes` every 50 ms. Whether the server has cut the connection within 4 seconds. */
+static bool is_cut_while_trickling(const char *bytes)
+{
+    int fd = raw_connect(port);
+    int64_t began = clock_monotonic_ns();
+    bool is_cut = false;
+    while (!is_cut && *bytes != '\0' && clock_monotonic_ns() - began < 4000000000) {
+        is_cut = !raw_send(fd, bytes++, 1) || raw_is_closed_within(fd, 50);
+    }
+    close(fd);
+    return is_cut;
+}
+
+static void a_request_sent_byte_by_byte_is_cut(void **state)
+{
+    (void)state;
+    char *filler = arena_alloc(arena, 1000);
+    memset(filler, 'x', 999);
+    assert_true(is_cut_while_trickling(arena_printf(arena, "GET /%s", filler)));
+    assert_true(is_cut_while_trickling(arena_printf(arena, "GET / HTTP/1.1\r\nX:%s", filler)));
+}
+
+static void a_body_sent_byte_by_byte_is_cut(void **state)
+{
+    (void)state;
+    int fd = raw_connect(port);
+    const char *head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n";
+    int64_t began = clock_monotonic_ns();
+    bool is_cut = false;
+    raw_send_text(fd, head);
+    while (!is_cut && clock_monotonic_ns() - began < 4000000000)
+        is_cut = !raw_send(fd, "x", 1) || raw_is_closed_within(fd, 50);
+    close(fd);
+    assert_true(is_cut);
+}
+
+static void half_a_request_and_silence_are_cut(void **state)
+{
+    (void)state;
+    int half = raw_connect(port);
+    int silent = raw_connect(port);
+    int kept = raw_connect(port);
+    raw_send(half, "GET / HTT", 9);
+    raw_send_text(kept, "GET /on-loop HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(raw_is_closed_within(half, 4000));
+    assert_true(raw_is_closed_within(silent, 4000));
+    assert_true(raw_is_closed_within(kept, 4000));
+    close(half);
+    close(silent);
+    close(kept);
+}
+
+static void who_never_takes_the_answer_is_cut(void **state)
+{
+    (void)state;
+    int fd = raw_connect(port);
+    unsigned before = atomic_load(&finished);
+    raw_send_text(fd, "GET /huge HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (int i = 0; i < 5000 && atomic_load(&finished) == before; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&finished), before + 1);
+    close(fd);
+}
+
+static void a_slow_handler_is_waited_for(void **state)
+{
+    (void)state;
+    pthread_mutex_lock(&gate);
+    int fd = raw_connect(port);
+    raw_send_text(fd, "GET /wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_false(raw_is_closed_within(fd, 2500));
+    pthread_mutex_unlock(&gate);
+    assert_status(raw_read(arena, fd, 5000), 204);
+    close(fd);
+}
+
+/* --- the end --- */
+
+static void *stop_server(void *argument)
+{
+    (void)argument;
+    http_server_stop(&server, 5);
+    return NULL;
+}
+
+static void a_stop_lets_running_requests_end(void **state)
+{
+    pthread_t stopper;
+    (void)state;
+    pthread_mutex_lock(&gate);
+    atomic_store(&waiting, 0);
+    int idle = raw_connect(port);
+    int busy = raw_connect(port);
+    raw_send_text(busy, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (atomic_load(&waiting) == 0)
+        usleep(1000);
+    pthread_create(&stopper, NULL, stop_server, NULL);
+    assert_true(raw_is_closed_within(idle, 5000));
+    assert_int_equal(raw_connect(port), -1);
+    pthread_mutex_unlock(&gate);
+    const char *answer = raw_read(arena, busy, 5000);
+    assert_status(answer, 204);
+    assert_has(answer, "Connection: close\r\n");
+    pthread_join(stopper, NULL);
+    assert_null(server);
+    close(idle);
+    close(busy);
+}
+
+static void finished_exchanges_are_told(void **state)
+{
+    (void)state;
+    unsigned before = atomic_load(&finished);
+    get("/echo");
+    get("/on-loop");
+    get("/echo?%");
+    for (int i = 0; i < 1000 && atomic_load(&finished) < before + 3; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&finished), before + 3);
+}
+
+static void addresses_come_from_trusted_proxies(void **state)
+{
+    struct http_server_config config = usual_config();
+    (void)state;
+    leave(NULL);
+    config.trusted_proxies = "127.0.0.1";
+    config.connections_per_address = 1;
+    start(&config);
+    const char *answer = ask(
+        "GET /echo HTTP/1.1\r\nHost: a\r\nForwarded: for=192.0.2.7;proto=https\r\nConnection: close\r\n\r\n");
+    assert_has(answer, "ip=192.0.2.7\ntls=1\n");
+    assert_has(answer, "Strict-Transport-Security: ");
+    assert_status(ask("GET /echo HTTP/1.1\r\nHost: a\r\nForwarded: for=192.0.2.7\r\nX-Forwarded-For: "
+                      "192.0.2.8\r\n\r\n"),
+                  400);
+    /* A proxy is many clients: its connections are not counted. */
+    int other = raw_connect(port);
+    assert_has(get("/echo"), "ip=127.0.0.1\n");
+    close(other);
+}
+
+static void what_cannot_be_listened_on_is_said(void **state)
+{
+    struct http_server_config config = usual_config();
+    const char *error = NULL;
+    (void)state;
+    config.listen = "nonsense";
+    assert_null(http_server_start(&config, router, NULL, arena, &error));
+    assert_string_equal(error, "\"nonsense\" is not HOST:PORT");
+    config.listen = arena_printf(arena, "127.0.0.1:%u", port);
+    assert_null(http_server_start(&config, router, NULL, arena, &error));
+    assert_has(error, "Address already in use");
+    config.trusted_proxies = "10.0.0.0/8, proxy";
+    assert_null(http_server_start(&config, router, NULL, arena, &error));
+    assert_string_equal(error, "trusted_proxies: proxy is neither an address nor a network");
+}
+
+int main(void)
+{
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+    const struct CMUnitTest tests[] = {
+        SERVED(a_request_arrives_decoded),
+        SERVED(bodies_are_read_whole_however_they_come),
+        SERVED(head_is_get_without_its_body),
+        SERVED(a_connection_carries_many_requests),
+        SERVED(what_has_no_route_is_not_found),
+        SERVED(answers_have_safe_headers_unless_the_handler_sets_others),
+        SERVED(every_request_has_an_id_of_its_own),
+        SERVED(preflights_are_answered_by_the_owner_s_rules),
+        SERVED(what_does_not_decode_is_a_bad_request),
+        SERVED(heads_that_could_be_read_in_two_ways_are_refused),
+        SERVED(what_stands_behind_a_nul_in_the_head_never_arrives),
+        SERVED(bodies_over_the_limit_are_refused),
+        SERVED(heads_over_the_limit_are_refused),
+        SERVED(past_the_queue_the_answer_is_503),
+        SERVED(connections_from_one_address_are_bounded),
+        SERVED(a_request_sent_byte_by_byte_is_cut),
+        SERVED(a_body_sent_byte_by_byte_is_cut),
+        SERVED(half_a_request_and_silence_are_cut),
+        SERVED(who_never_takes_the_answer_is_cut),
+        SERVED(a_slow_handler_is_waited_for),
+        SERVED(a_stop_lets_running_requests_end),
+        SERVED(finished_exchanges_are_told),
+        SERVED(addresses_come_from_trusted_proxies),
+        SERVED(what_cannot_be_listened_on_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
