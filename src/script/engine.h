@@ -15,7 +15,7 @@ struct bytecode {
 };
 
 enum {
-    PROGRAMS_MOST = 8,
+    PROGRAMS_MOST = 64,
     SOURCES_MOST = 256, /* the server sends FORGET before it sends one more */
     TIMERS_MOST = 1000,
     CALLS_MOST = 1000, /* that wait for their reply */
@@ -99,6 +99,8 @@ JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *ha
 /* Sends one frame to the server, whole; ends the process where the server is gone. */
 void engine_send(enum frame_type type, bool is_last, uint32_t id, const void *data, size_t size);
 
+/* What must be done before the sandbox closes; false where OpenSSL fails. */
+bool host_prepare(void) NODISCARD;
 /* The object that programs get as `host` (host.c). */
 JSValue host_create(struct engine *engine, JSContext *ctx) NODISCARD;
 /* Runs the timers that are due; false where one threw. *next_ns is when the next is due, INT64_MAX where there is none. */

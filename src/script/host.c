@@ -4,6 +4,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +15,30 @@ enum {
     LOG_BYTES_MOST = 256 * 1024, /* of console output in a job; the rest is dropped */
     RANDOM_BYTES_MOST = 65536,
 };
+
+/* Fetched before the sandbox closes: OpenSSL reads files when it looks for an algorithm. */
+static struct {
+    const char *name;
+    EVP_MD *algorithm;
+} digests[] = {{.name = "md5"},    {.name = "sha1"},   {.name = "sha224"},
+               {.name = "sha256"}, {.name = "sha384"}, {.name = "sha512"}};
+
+bool host_prepare(void)
+{
+    uint8_t warm[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(digests); i++)
+        digests[i].algorithm = EVP_MD_fetch(NULL, digests[i].name, NULL);
+    return digests[3].algorithm != NULL && HMAC(digests[3].algorithm, "k", 1, warm, 0, warm, &size) != NULL;
+}
+
+static const EVP_MD *digest_named(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(digests); i++)
+        if (strcmp(digests[i].name, name) == 0)
+            return digests[i].algorithm;
+    return NULL;
+}
 
 static struct engine *engine_in(JSContext *ctx)
 {
@@ -298,6 +325,43 @@ static JSValue host_random(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
     return JS_NewArrayBufferCopy(ctx, bytes, count);
 }
 
+/* The bytes of an ArrayBuffer; NULL where it is none. */
+static const uint8_t *buffer_bytes(JSContext *ctx, JSValueConst value, size_t *size)
+{
+    static const uint8_t none[1];
+    const uint8_t *bytes = JS_GetArrayBuffer(ctx, size, value);
+    return bytes == NULL && !JS_HasException(ctx) ? none : bytes;
+}
+
+/* host.digest(algorithm, buffer, key): an ArrayBuffer; with a key (an ArrayBuffer) the HMAC */
+static JSValue host_digest(JSContext *ctx, UNUSED JSValueConst this, int argc, JSValueConst *argv)
+{
+    const char *name = JS_ToCString(ctx, argv[0]);
+    const EVP_MD *algorithm = name != NULL ? digest_named(name) : NULL;
+    JS_FreeCString(ctx, name);
+    if (algorithm == NULL)
+        return JS_ThrowTypeError(ctx, "Digest method not supported");
+    size_t size = 0;
+    size_t key_size = 0;
+    const uint8_t *bytes = buffer_bytes(ctx, argv[1], &size);
+    if (bytes == NULL)
+        return JS_EXCEPTION;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned digest_size = 0;
+    if (argc < 3 || JS_IsUndefined(argv[2])) {
+        if (EVP_Digest(bytes, size, digest, &digest_size, algorithm, NULL) != 1)
+            return JS_ThrowInternalError(ctx, "the digest failed");
+    } else {
+        const uint8_t *key = buffer_bytes(ctx, argv[2], &key_size);
+        if (key == NULL)
+            return JS_EXCEPTION;
+        if (key_size > INT_MAX ||
+            HMAC(algorithm, key, (int)key_size, bytes, size, digest, &digest_size) == NULL)
+            return JS_ThrowInternalError(ctx, "the digest failed");
+    }
+    return JS_NewArrayBufferCopy(ctx, digest, digest_size);
+}
+
 /* host.encode(text): its UTF-8 as an ArrayBuffer */
 static JSValue host_encode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
@@ -318,7 +382,7 @@ static JSValue host_decode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
     uint64_t size = 0;
     if (JS_ToIndex(ctx, &from, argv[1]) != 0 || JS_ToIndex(ctx, &size, argv[2]) != 0)
         return JS_EXCEPTION;
-    const uint8_t *bytes = JS_GetArrayBuffer(ctx, &whole, argv[0]);
+    const uint8_t *bytes = buffer_bytes(ctx, argv[0], &whole);
     if (bytes == NULL)
         return JS_EXCEPTION;
     if (from > whole || size > whole - from)
@@ -334,6 +398,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("stage", 1, host_stage),   JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
     JS_CFUNC_DEF("now", 0, host_now),       JS_CFUNC_DEF("random", 1, host_random),
     JS_CFUNC_DEF("encode", 1, host_encode), JS_CFUNC_DEF("decode", 3, host_decode),
+    JS_CFUNC_DEF("digest", 3, host_digest),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

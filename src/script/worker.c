@@ -66,7 +66,7 @@ int script_worker_main(void)
     memcpy(&setup, frame.data, sizeof setup);
 
     struct engine *engine = engine_create(setup.memory_bytes);
-    if (engine == NULL)
+    if (engine == NULL || !host_prepare())
         return 1;
     engine->reader = reader;
     engine->stage = map_progress();

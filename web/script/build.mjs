@@ -24,7 +24,8 @@ const yieldInLoopHead = {
     },
 };
 
-async function bundle(entry) {
+// A program whose value is the entry's exports, or where it has one its default.
+async function bundle(entry, value) {
     const {build} = await import('esbuild');
     const result = await build({
         entryPoints: [join(here, entry)],
@@ -39,7 +40,7 @@ async function bundle(entry) {
         plugins: [yieldInLoopHead],
         logLevel: 'error',
     });
-    return `(function () {${result.outputFiles[0].text}\nreturn program.default;})()`;
+    return `(function () {${result.outputFiles[0].text}\nreturn ${value};})()`;
 }
 
 function literal(text) {
@@ -61,9 +62,11 @@ function literal(text) {
 install(here);
 const programs = {
     rules: readFileSync(join(here, 'rules.js'), 'utf8'),
-    library: readFileSync(join(here, 'library.js'), 'utf8'),
-    liquid: await bundle('liquid.js'),
+    library: await bundle('library/index.js', 'program.default'),
+    liquid: await bundle('liquid.js', 'program.default'),
 };
+for (const name of ['buffer', 'events', 'legacy-url', 'querystring', 'url'])
+    programs[name] = await bundle(`packages/${name}.js`, 'program');
 const rows = Object.entries(programs).map(([name, text]) => `    {"${name}",\n${literal(text)}},`);
 writeFileSync(output, `#include "script/programs.h"
 

@@ -222,7 +222,8 @@
             enumerable: false,
             get() {
                 const value = make();
-                provide(name, value);
+                if (value !== undefined)
+                    provide(name, value);
                 return value;
             },
             set(value) {
@@ -233,7 +234,7 @@
 
     let loaded = null;
     function library() {
-        loaded = loaded || host.load('library')({host, guarded, stage: () => current, describe, UnauthorizedError});
+        loaded = loaded || host.load('library')({host, guarded, describe});
         return loaded;
     }
 
@@ -294,7 +295,7 @@
     }
 
     const write = (level) => (...values) => {
-        const text = values.length === 1 && typeof values[0] === 'string' ? values[0] : library().format(values);
+        const text = values.length === 1 && typeof values[0] === 'string' ? values[0] : library().line(values);
         host.log(level, current < 0 ? 0 : current, text);
     };
 
@@ -313,8 +314,8 @@
     provide('clearInterval', (id) => host.clear(+id));
     provide('clearImmediate', (id) => host.clear(+id));
     provideLater('require', () => library().require);
-    const others = ['Buffer', 'URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'fetch', 'request',
-        'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
+    const others = ['Buffer', 'URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'fetch', 'Headers',
+        'request', 'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
     for (let i = 0; i < others.length; i++)
         provideLater(others[i], () => library()[others[i]]);
 
