@@ -10,9 +10,7 @@
 #include "http/server.h"
 #include "tenant/tenant.h"
 
-#if __has_include("oauth/routes.h")
 #include "oauth/routes.h"
-#endif
 #if __has_include("login/routes.h")
 #include "login/routes.h"
 #endif
@@ -61,9 +59,7 @@ static struct http_router *make_router(const struct config *config)
     size_t count = 0;
 
     tables[count++] = health_routes;
-#if __has_include("oauth/routes.h")
     tables[count++] = oauth_routes;
-#endif
 #if __has_include("login/routes.h")
     tables[count++] = login_routes;
 #endif
@@ -112,7 +108,8 @@ static bool start(struct serving *serving, const char **error)
                                           .idle_seconds = config->idle_seconds,
                                           .trusted_proxies = config->trusted_proxies,
                                           .certificate_file = config->tls_certificate,
-                                          .private_key_file = config->tls_key};
+                                          .private_key_file = config->tls_key,
+                                          .cross_origin = oauth_cross_origin};
     serving->server = http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
     if (serving->server == NULL || config->dev_tls_listen == NULL)
         return serving->server != NULL;

@@ -365,7 +365,8 @@ struct MHD_Response *call_response(struct call *call)
     if (made == NULL)
         return NULL;
     for (const struct http_header_list *header = response->headers; header != NULL; header = header->next)
-        if (MHD_add_response_header(made, header->name, header->value) != MHD_YES) {
+        if (header->value[0] != '\0' &&
+            MHD_add_response_header(made, header->name, header->value) != MHD_YES) {
             MHD_destroy_response(made);
             return NULL;
         }

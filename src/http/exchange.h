@@ -74,7 +74,10 @@ enum json_fault http_json(struct http_exchange *x, yyjson_val **root) NODISCARD;
 
 /* --- answering --- */
 
-/* Adds a header to the answer, or replaces all of that name. Values with a line break are dropped and logged. */
+/*
+ * Adds a header to the answer, or replaces all of that name. Values with a line break are dropped and logged. An empty value
+ * leaves the header out, also where the server would add it by itself (X-Frame-Options of a page that may be framed).
+ */
 void http_add_header(struct http_exchange *x, const char *name, const char *value);
 void http_set_header(struct http_exchange *x, const char *name, const char *value);
 

@@ -28,13 +28,10 @@ void oauth_fail_limited(struct http_exchange *x, int64_t retry_ms)
 void oauth_page_headers(struct http_exchange *x, const char *content_security_policy, bool framable)
 {
     http_set_header(x, "Content-Security-Policy", content_security_policy);
-    if (!framable)
-        http_set_header(x, "X-Frame-Options", "deny");
+    http_set_header(x, "X-Frame-Options", framable ? "" : "DENY");
     http_set_header(x, "X-Content-Type-Options", "nosniff");
     http_set_header(x, "Referrer-Policy", "no-referrer");
     http_set_header(x, "Cache-Control", "no-store");
-    if (tenant_of(x)->config->secure)
-        http_set_header(x, "Strict-Transport-Security", "max-age=31536000");
 }
 
 const char *oauth_url(const struct http_exchange *x, const char *path)
@@ -161,5 +158,4 @@ void cors_allow_client(struct http_exchange *x, const struct client *client)
     http_set_header(x, "Access-Control-Allow-Origin", origin);
     http_set_header(x, "Access-Control-Expose-Headers",
                     "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After");
-    http_add_header(x, "Vary", "Origin");
 }

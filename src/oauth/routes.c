@@ -37,5 +37,4 @@ void oauth_cross_origin(struct http_exchange *x, const char *origin)
     http_set_header(x, "Access-Control-Allow-Headers",
                     "Content-Type, Authorization, Auth0-Client, DPoP, X-Request-Language");
     http_set_header(x, "Access-Control-Max-Age", "600");
-    http_add_header(x, "Vary", "Origin");
 }
