@@ -190,7 +190,11 @@ enum db_result tenant_exists(struct tenant *tenant, bool *exists)
 const char *tenant_name(const struct tenant *tenant, struct arena *arena)
 {
     const char *host = tenant->config->host;
-    return arena_strndup(arena, host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ".:"));
+    size_t digits = strspn(host, "0123456789.");
+    /* An address has no name in it. */
+    if (host[0] == '[' || host[digits] == '\0' || host[digits] == ':')
+        return "countersign";
+    return arena_strndup(arena, host, strcspn(host, ".:"));
 }
 
 const char *tenant_friendly_name(struct tenant *tenant, struct db_tx *tx, struct arena *arena)

@@ -82,7 +82,6 @@ function mark(done) {
         next ||= isNext;
         step.classList.toggle('is-done', isDone);
         step.classList.toggle('is-next', isNext);
-        step.classList.toggle('is-waiting', !isDone && !isNext);
         if (isNext)
             step.setAttribute('aria-current', 'step');
         else
