@@ -114,6 +114,54 @@ static void renders_every_page_in_every_language(void **state)
     arena_destroy(&arena);
 }
 
+/* The ${names} of a text, one after the other, so that two texts can be compared by them. */
+static const char *names_in(struct arena *arena, const char *text)
+{
+    char *names = arena_alloc(arena, strlen(text) + 1);
+    size_t length = 0;
+    for (const char *p = strstr(text, "${"); p != NULL; p = strstr(p + 1, "${")) {
+        size_t size = strcspn(p, "}") + 1;
+        memcpy(names + length, p, size);
+        length += size;
+    }
+    return names;
+}
+
+static bool has_all_of(struct arena *arena, const char *names, const char *others)
+{
+    for (const char *p = others; *p != '\0';) {
+        size_t size = strcspn(p, "}") + 1;
+        if (strstr(names, arena_strndup(arena, p, size)) == NULL)
+            return false;
+        p += size;
+    }
+    return true;
+}
+
+static void has_every_text_in_every_language(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_create();
+    const struct page_phrasebook *english = &page_phrasebooks[0];
+    for (size_t i = 1; i < page_languages_count; i++) {
+        const struct page_phrasebook *book = &page_phrasebooks[i];
+        for (size_t j = 0; j < english->count; j++) {
+            const struct page_phrase *phrase = &english->phrases[j];
+            if (j >= book->count || strcmp(book->phrases[j].screen, phrase->screen) != 0 ||
+                strcmp(book->phrases[j].key, phrase->key) != 0)
+                fail_msg("%s lacks %s.%s, or has a text before it that English lacks", book->language,
+                         phrase->screen, phrase->key);
+            const char *a = names_in(arena, phrase->text);
+            const char *b = names_in(arena, book->phrases[j].text);
+            if (!has_all_of(arena, a, b) || !has_all_of(arena, b, a))
+                fail_msg("%s: %s.%s has other variables than in English", book->language, phrase->screen,
+                         phrase->key);
+        }
+        assert_int_equal(book->count, english->count);
+    }
+    arena_destroy(&arena);
+}
+
 static void writes_arabic_from_right_to_left(void **state)
 {
     (void)state;
@@ -166,6 +214,7 @@ int main(void)
         cmocka_unit_test(groups_keys_in_fours),
         cmocka_unit_test(shows_an_error_beside_the_field),
         cmocka_unit_test(renders_every_page_in_every_language),
+        cmocka_unit_test(has_every_text_in_every_language),
         cmocka_unit_test(writes_arabic_from_right_to_left),
         cmocka_unit_test(refers_to_assets_by_their_hash),
         cmocka_unit_test(draws_qr_codes_dark_on_light_with_a_quiet_zone),
