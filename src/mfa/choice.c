@@ -19,6 +19,12 @@ static bool is_usable(const struct mfa_settings *settings, const char *provider,
     return strcmp(factor->name, "otp") == 0;
 }
 
+static int64_t last_used(const struct authenticator *authenticator)
+{
+    return authenticator->last_auth_at > authenticator->confirmed_at ? authenticator->last_auth_at
+                                                                     : authenticator->confirmed_at;
+}
+
 /* The last one used first, recovery codes after all others. */
 static int compare_usefulness(const void *left, const void *right)
 {
@@ -27,8 +33,8 @@ static int compare_usefulness(const void *left, const void *right)
         b_counts = factor_by_kind(b->kind)->counts_as_enrolled;
     if (a_counts != b_counts)
         return b_counts - a_counts;
-    if (a->last_auth_at != b->last_auth_at)
-        return a->last_auth_at > b->last_auth_at ? -1 : 1;
+    if (last_used(a) != last_used(b))
+        return last_used(a) > last_used(b) ? -1 : 1;
     return strcmp(a->id, b->id);
 }
 

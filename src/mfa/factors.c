@@ -62,7 +62,9 @@ yyjson_mut_val *factor_describe(const struct authenticator *authenticator, struc
     json_set_bool(doc, method, "confirmed", authenticator->confirmed);
     json_set_text(doc, method, "name", json_text(authenticator->doc, "name"));
     json_set_text(doc, method, "created_at", clock_iso8601(arena, authenticator->created_at));
-    if (authenticator->last_auth_at != 0)
-        json_set_text(doc, method, "last_auth_at", clock_iso8601(arena, authenticator->last_auth_at));
+    int64_t last =
+        authenticator->last_auth_at != 0 ? authenticator->last_auth_at : authenticator->confirmed_at;
+    if (last != 0)
+        json_set_text(doc, method, "last_auth_at", clock_iso8601(arena, last));
     return method;
 }
