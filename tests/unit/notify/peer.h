@@ -1,6 +1,6 @@
 /*
  * A peer on 127.0.0.1 that speaks a protocol line by line, for tests of what is sent to other machines. It serves one
- * connection after the other in a thread of its own, and keeps what it was told.
+ * connection after the other in a thread of its own, and keeps what it was told (free it after peer_end).
  */
 #ifndef COUNTERSIGN_TESTS_NOTIFY_PEER_H
 #define COUNTERSIGN_TESTS_NOTIFY_PEER_H
@@ -69,12 +69,12 @@ static struct peer *peer_start(void (*serve)(struct peer *peer, FILE *in, FILE *
     return peer;
 }
 
-static void peer_stop(struct peer *peer)
+/* Ends the peer; what it heard may be read from now on. */
+static void peer_end(struct peer *peer)
 {
     shutdown(peer->listener, SHUT_RDWR);
     pthread_join(peer->thread, NULL);
     close(peer->listener);
-    free(peer);
 }
 
 #endif

@@ -9,7 +9,7 @@
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
 
 static struct keyring *keyring;
-static const char *answer_to_recipient;
+static _Atomic(const char *) answer_to_recipient;
 
 static void serve_smtp(struct peer *peer, FILE *in, FILE *out)
 {
@@ -21,7 +21,7 @@ static void serve_smtp(struct peer *peer, FILE *in, FILE *out)
             continue;
         if (strncmp(line, "RCPT TO", 7) == 0) {
             peer_hear(peer, line);
-            fprintf(out, "%s\r\n", answer_to_recipient);
+            fprintf(out, "%s\r\n", (const char *)answer_to_recipient);
         } else {
             fprintf(out, strcmp(line, "DATA") == 0 ? "354 go on\r\n" : "250 ok\r\n");
         }
@@ -117,9 +117,10 @@ static void a_mail_is_sealed_until_it_leaves_be_it_by_the_next_server(void **sta
     answer_to_recipient = "250 ok";
     notifier = start(peer);
     wait_for(notifier, 0, 0, 5 * SECOND_MS);
-    assert_int_equal(count_of(peer->heard, "ada@example.test"), 2);
     notifier_stop(&notifier);
-    peer_stop(peer);
+    peer_end(peer);
+    assert_int_equal(count_of(peer->heard, "ada@example.test"), 2);
+    free(peer);
 }
 
 static void a_message_is_tried_for_a_day_and_then_given_up(void **state)
@@ -131,12 +132,13 @@ static void a_message_is_tried_for_a_day_and_then_given_up(void **state)
     queue_mail(notifier, "ada@example.test");
     int64_t begin = clock_now_ms();
     wait_for(notifier, 0, 0, 4 * MINUTE_MS);
+    notifier_stop(&notifier);
+    peer_end(peer);
     assert_true(clock_now_ms() - begin > 22 * HOUR_MS);
     /* After 30 s, 1, 2, 4 … minutes, and then every hour. */
     size_t tries = count_of(peer->heard, "ada@example.test");
     assert_true(tries > 20 && tries < 40);
-    notifier_stop(&notifier);
-    peer_stop(peer);
+    free(peer);
 }
 
 static void a_lasting_no_ends_it_at_once(void **state)
@@ -147,9 +149,10 @@ static void a_lasting_no_ends_it_at_once(void **state)
     struct notifier *notifier = start(peer);
     queue_mail(notifier, "nobody@example.test");
     wait_for(notifier, 0, 0, 0);
-    assert_int_equal(count_of(peer->heard, "nobody@example.test"), 1);
     notifier_stop(&notifier);
-    peer_stop(peer);
+    peer_end(peer);
+    assert_int_equal(count_of(peer->heard, "nobody@example.test"), 1);
+    free(peer);
 }
 
 static void of_several_servers_one_sends_each_message(void **state)
@@ -167,10 +170,11 @@ static void of_several_servers_one_sends_each_message(void **state)
         wait_for(notifiers[i], 0, 0, 0);
     for (int i = 0; i < SERVERS; i++)
         notifier_stop(&notifiers[i]);
+    peer_end(peer);
     for (int i = 0; i < MAILS; i++)
         assert_int_equal(count_of(peer->heard, arena_printf(store.arena, "<person-%02d@example.test>", i)),
                          1);
-    peer_stop(peer);
+    free(peer);
 }
 
 int main(void)

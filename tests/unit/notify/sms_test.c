@@ -107,6 +107,7 @@ static void twilio_is_told_as_its_messages_resource_wants(void **state)
     assert_int_equal(send_by(&twilio_channel, base_url(peer),
                              "{\"sid\":\"AC1\",\"auth_token\":\"t0ken\",\"from\":\"+15005550006\"}", &reason),
                      NOTIFY_SENT);
+    peer_end(peer);
     assert_memory_equal(peer->heard, "POST /2010-04-01/Accounts/AC1/Messages.json HTTP/1.1\n", 53);
     const char *credentials = base64_encode(arena, bytes_of_text("AC1:t0ken"));
     assert_non_null(strcasestr(peer->heard, arena_printf(arena, "\nauthorization: Basic %s\n", credentials)));
@@ -115,7 +116,7 @@ static void twilio_is_told_as_its_messages_resource_wants(void **state)
     assert_string_equal(form_field(peer, "From"), "+15005550006");
     assert_string_equal(form_field(peer, "Body"), sms.text);
     assert_null(form_field(peer, "MessagingServiceSid"));
-    peer_stop(peer);
+    free(peer);
 
     peer = peer_start(serve_http);
     assert_int_equal(
@@ -123,9 +124,10 @@ static void twilio_is_told_as_its_messages_resource_wants(void **state)
                 "{\"sid\":\"AC1\",\"auth_token\":\"t\",\"from\":null,\"messaging_service_sid\":\"MG1\"}",
                 &reason),
         NOTIFY_SENT);
+    peer_end(peer);
     assert_string_equal(form_field(peer, "MessagingServiceSid"), "MG1");
     assert_null(form_field(peer, "From"));
-    peer_stop(peer);
+    free(peer);
 }
 
 static void what_twilio_refuses_is_told_by_its_number(void **state)
@@ -148,9 +150,10 @@ static void what_twilio_refuses_is_told_by_its_number(void **state)
         assert_int_equal(send_by(&twilio_channel, base_url(peer),
                                  "{\"sid\":\"AC1\",\"auth_token\":\"t\",\"from\":\"+15005550006\"}", &reason),
                          cases[i].result);
+        peer_end(peer);
         assert_non_null(strstr(reason, "21211"));
         assert_null(strstr(reason, "447911"));
-        peer_stop(peer);
+        free(peer);
     }
 }
 
@@ -185,6 +188,7 @@ static void a_webhook_is_told_everything_and_can_tell_who_calls(void **state)
                 arena_printf(arena, "{\"url\":\"%s/hook?x=1\",\"secret\":\"s3cret\"}", base_url(peer)),
                 &reason),
         NOTIFY_SENT);
+    peer_end(peer);
     assert_memory_equal(peer->heard, "POST /hook?x=1 HTTP/1.1\n", 24);
     const char *body = strstr(peer->heard, "\n\n") + 2;
     body = arena_strndup(arena, body, strcspn(body, "\n"));
@@ -209,7 +213,7 @@ static void a_webhook_is_told_everything_and_can_tell_who_calls(void **state)
     assert_string_equal(json_text(said, "locale"), "de");
     assert_string_equal(json_text(said, "tenant"), "acme");
     assert_string_equal(json_text(json_member(said, "user"), "user_id"), sms.user_id);
-    peer_stop(peer);
+    free(peer);
 
     answer_status = "500 Internal Server Error";
     peer = peer_start(serve_http);
@@ -217,7 +221,8 @@ static void a_webhook_is_told_everything_and_can_tell_who_calls(void **state)
                              arena_printf(arena, "{\"url\":\"%s/\",\"secret\":\"s\"}", base_url(peer)),
                              &reason),
                      NOTIFY_FAILED);
-    peer_stop(peer);
+    peer_end(peer);
+    free(peer);
 }
 
 int main(void)

@@ -87,6 +87,7 @@ static void a_mail_arrives_as_it_was_composed(void **state)
     struct peer *peer = peer_start(serve_smtp);
     const char *reason = NULL;
     assert_int_equal(send_to(peer, "u:p@", &mail, &reason), NOTIFY_SENT);
+    peer_end(peer);
     assert_non_null(strstr(peer->heard, "AUTH PLAIN"));
     assert_non_null(strstr(peer->heard, "\nMAIL FROM:<login@acme.test>"));
     assert_non_null(strstr(peer->heard, "\nRCPT TO:<ada@example.test>\n"));
@@ -97,7 +98,7 @@ static void a_mail_arrives_as_it_was_composed(void **state)
     assert_non_null(
         strstr(peer->heard, arena_printf(arena, "\n%s\n", base64_encode(arena, bytes_of_text(mail.html)))));
     assert_non_null(strstr(peer->heard, "\n.\n"));
-    peer_stop(peer);
+    free(peer);
 }
 
 static void a_lasting_no_is_told_from_a_passing_one(void **state)
@@ -118,7 +119,8 @@ static void a_lasting_no_is_told_from_a_passing_one(void **state)
         const char *reason = NULL;
         assert_int_equal(send_to(peer, cases[i].login, &mail, &reason), cases[i].result);
         assert_non_null(reason);
-        peer_stop(peer);
+        peer_end(peer);
+        free(peer);
     }
 }
 
@@ -130,8 +132,9 @@ static void nothing_is_sent_to_what_is_no_address(void **state)
     message.to = "ada@example.test>\r\nRCPT TO:<eve@example.test";
     const char *reason = NULL;
     assert_int_equal(send_to(peer, "", &message, &reason), NOTIFY_REFUSED);
+    peer_end(peer);
     assert_int_equal(peer->connections, 0);
-    peer_stop(peer);
+    free(peer);
 }
 
 static void a_password_is_not_sent_in_the_clear_to_another_machine(void **state)
@@ -145,8 +148,9 @@ static void a_password_is_not_sent_in_the_clear_to_another_machine(void **state)
     };
     const char *reason = NULL;
     assert_int_equal(smtp_channel.send(&notifier, arena, NULL, &mail, &reason), NOTIFY_FAILED);
+    peer_end(peer);
     assert_null(strstr(peer->heard, "AUTH"));
-    peer_stop(peer);
+    free(peer);
 }
 
 static void without_a_server_there_is_a_reason(void **state)
