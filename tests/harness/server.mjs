@@ -270,6 +270,8 @@ class Server {
     const { status, body } = await this.postJson('dev/clock', { advance_ms: ms });
     if (status !== 200) throw new Error(`/dev/clock: ${status} ${JSON.stringify(body)}`);
     this.clockOffset += ms;
+    // Tokens that were cached may have ended meanwhile.
+    if (ms > 0) this.#tokens.clear();
     return body.now;
   }
 
