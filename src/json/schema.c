@@ -398,6 +398,11 @@ static void push_parts(struct check *check, yyjson_val *schema, const struct tas
                  below(check->arena, task->place, yyjson_get_str(name), 0));
         }
     }
+    const char *first = json_text(schema, "x-check-first");
+    if (first != NULL && json_member(properties, first) != NULL && json_member(task->value, first) != NULL) {
+        push(check, json_member(properties, first), json_member(task->value, first),
+             below(check->arena, task->place, first, 0));
+    }
 }
 
 static const char *check_value(struct check *check, yyjson_val *schema, yyjson_val *value,

@@ -1,6 +1,8 @@
 /*
  * JSON-schema checks as Auth0's Management API reports them: the keywords that the published schemas use, and the reasons
  * in the words of z-schema, whose order of checking is kept too (the last faulty member in body order is the one reported).
+ * Two keywords are our own: "x-additional-properties-hint" follows the names of unknown members in brackets, and
+ * "x-check-first" names a member that is reported before all others.
  */
 #ifndef COUNTERSIGN_JSON_SCHEMA_H
 #define COUNTERSIGN_JSON_SCHEMA_H
@@ -14,6 +16,7 @@
  *     'Missing required property: connection'.
  *     'Expected type string but found type integer' on property email (The user's email).
  */
-const char *schema_fault(struct arena *arena, yyjson_val *schema, yyjson_val *definitions, yyjson_val *value) NODISCARD;
+const char *schema_fault(struct arena *arena, yyjson_val *schema, yyjson_val *definitions,
+                         yyjson_val *value) NODISCARD;
 
 #endif

@@ -295,7 +295,7 @@ static void list_clients(struct call *call)
     struct db_tx *tx = NULL;
     struct record record;
     struct paging paging;
-    if (!paging_read(call->x, call->query, &paging) || !call_read(call, &tx)) {
+    if (!paging_read(call->x, call->description, call->query, &paging) || !call_read(call, &tx)) {
         return;
     }
     enum db_result result = record_of_path(call, tx, &connections, &record);
@@ -326,8 +326,6 @@ static void list_clients(struct call *call)
         yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, shown);
         json_set_text(doc, item, "client_id", last);
     }
-    paging.by_checkpoint = true;
-    paging.totals = false;
     reply_list(call, "clients", &paging, doc, shown, 0, next);
 }
 

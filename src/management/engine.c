@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/router.h"
-#include "json/schema.h"
 #include "management/audit.h"
 #include "management/description.h"
 #include "management/openapi.h"
+#include "json/schema.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -193,11 +193,13 @@ void management_handle(struct http_exchange *x)
 
 bool call_read(struct call *call, struct db_tx **tx)
 {
+    call->is_writing = false;
     return db_begin_read(call->tenant->db, tx) == DB_OK || management_store_failed(call->x);
 }
 
 bool call_write(struct call *call, struct db_tx **tx)
 {
+    call->is_writing = true;
     return db_begin_write(call->tenant->db, tx) == DB_OK || management_store_failed(call->x);
 }
 

@@ -26,6 +26,7 @@ struct call {
     yyjson_val *query; /* checked; an object */
     yyjson_val *body;  /* checked; NULL where the operation takes none */
 
+    bool is_writing;       /* in a write: what is read there is locked until its end */
     yyjson_mut_doc *audit; /* more members for the log entry's details; NULL: none */
     const char *user_id;   /* for the log entry; NULL: none */
 };
@@ -143,6 +144,9 @@ bool call_read(struct call *call, struct db_tx **tx) NODISCARD;
 bool call_write(struct call *call, struct db_tx **tx) NODISCARD;
 /* Commits; false where it failed (500 is answered). */
 bool call_commit(struct call *call, struct db_tx **tx) NODISCARD;
+
+/* If-Match, beyond Auth0: false (and 412 answered) where the change was meant for another version. */
+bool call_matches(struct call *call, int64_t version) NODISCARD;
 
 const char *id_of_prefix(struct arena *arena, const char *prefix) NODISCARD;
 

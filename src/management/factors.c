@@ -195,11 +195,23 @@ static void list_factors(struct call *call)
     http_reply_json(call->x, 200, doc);
 }
 
+/* Clients set several factors at once: the row is locked, so that none of the switches is lost. */
 static enum db_result switch_factor(struct call *call, struct db_tx *tx, bool on)
 {
     yyjson_val *stored = NULL;
-    enum db_result result = settings_get(tx, call->arena, "guardian.factors", &stored);
-    if (result != DB_OK && result != DB_NOT_FOUND) {
+    struct db_value *row = NULL;
+    enum db_result result = db_exec(tx, NULL,
+                                    "INSERT INTO settings (name, doc, version) VALUES ('guardian.factors', "
+                                    "'{}', 0) ON CONFLICT DO NOTHING",
+                                    "");
+    if (result == DB_OK) {
+        result = db_row(tx, call->arena, &row,
+                        "SELECT name FROM settings WHERE name = 'guardian.factors' FOR UPDATE", "");
+    }
+    if (result == DB_OK) {
+        result = settings_get(tx, call->arena, "guardian.factors", &stored);
+    }
+    if (result != DB_OK) {
         return result;
     }
     yyjson_mut_doc *doc = stored != NULL ? json_thaw(call->arena, stored) : json_new_object(call->arena);

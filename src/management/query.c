@@ -82,12 +82,26 @@ static bool read_checkpoint(struct arena *arena, const char *from, struct paging
     return errno == 0 && paging->after_id != NULL && strlen(copy) == text.size;
 }
 
-bool paging_read(struct http_exchange *x, yyjson_val *query, struct paging *paging)
+static bool takes(yyjson_val *operation, const char *parameter)
+{
+    size_t index, count;
+    yyjson_val *one;
+    yyjson_arr_foreach(json_member(operation, "parameters"), index, count, one)
+    {
+        if (yyjson_equals_str(json_member(one, "name"), parameter)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool paging_read(struct http_exchange *x, yyjson_val *operation, yyjson_val *query, struct paging *paging)
 {
     const char *from = json_text(query, "from");
     bool by_page = json_member(query, "page") != NULL || json_member(query, "per_page") != NULL;
     *paging = (struct paging){.limit = PAGE_SIZE};
-    paging->by_checkpoint = from != NULL || json_member(query, "take") != NULL;
+    paging->by_checkpoint = from != NULL || json_member(query, "take") != NULL ||
+                            (takes(operation, "take") && !takes(operation, "page"));
     if (!paging->by_checkpoint) {
         paging->limit = json_int(query, "per_page", PAGE_SIZE);
         paging->offset = json_int(query, "page", 0);

@@ -23,8 +23,12 @@ struct paging {
     const char *after_id;
 };
 
-/* Reads it from the checked query; false where the parameters do not go together (the request is answered). */
-bool paging_read(struct http_exchange *x, yyjson_val *query, struct paging *paging) NODISCARD;
+/*
+ * Reads it from the checked query of an operation, as its description says: lists that know no `page` are always by
+ * checkpoint. False where the parameters do not go together (the request is answered).
+ */
+bool paging_read(struct http_exchange *x, yyjson_val *operation, yyjson_val *query,
+                 struct paging *paging) NODISCARD;
 
 /* The opaque `next` of a page that ended with that record. */
 const char *paging_next(struct arena *arena, int64_t created_at, const char *id) NODISCARD;

@@ -60,6 +60,7 @@ enum db_result record_by_id(struct call *call, struct db_tx *tx, const struct re
         statement_add(select, arena_printf(call->arena, " AND %s = ?", id_column(resource)));
     }
     statement_bind_text(select, id);
+    statement_add(select, call->is_writing ? " FOR UPDATE" : "");
     struct db_rows rows;
     enum db_result result = statement_run(select, tx, &rows);
     if (result != DB_OK || rows.count == 0) {

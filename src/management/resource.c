@@ -3,16 +3,15 @@
 
 #include <string.h>
 
-static const char *etag_of(struct call *call, const struct record *record)
+static const char *etag_of(struct call *call, int64_t version)
 {
-    return arena_printf(call->arena, "\"%lld\"", (long long)record->version);
+    return arena_printf(call->arena, "\"%lld\"", (long long)version);
 }
 
-/* If-Match, beyond Auth0: a change that was meant for another version is refused. */
-static bool check_match(struct call *call, const struct record *record)
+bool call_matches(struct call *call, int64_t version)
 {
     const char *wanted = http_header(call->x, "if-match");
-    if (wanted == NULL || strcmp(wanted, "*") == 0 || strcmp(wanted, etag_of(call, record)) == 0) {
+    if (wanted == NULL || strcmp(wanted, "*") == 0 || strcmp(wanted, etag_of(call, version)) == 0) {
         return true;
     }
     return management_error(call->x, 412, "The resource was changed since", "precondition_failed");
@@ -29,7 +28,7 @@ static void show(struct call *call, const struct resource *resource, struct reco
 
 void reply_record(struct call *call, int status, const struct resource *resource, struct record *record)
 {
-    http_set_header(call->x, "etag", etag_of(call, record));
+    http_set_header(call->x, "etag", etag_of(call, record->version));
     show(call, resource, record);
     http_reply_json(call->x, status, record->doc);
 }
@@ -60,7 +59,7 @@ void resource_list(struct call *call)
     const struct resource *resource = call->operation->resource;
     struct paging paging;
     struct db_tx *tx = NULL;
-    if (!paging_read(call->x, call->query, &paging) || !call_read(call, &tx)) {
+    if (!paging_read(call->x, call->description, call->query, &paging) || !call_read(call, &tx)) {
         return;
     }
     struct record *records = NULL;
@@ -170,7 +169,7 @@ void resource_update(struct call *call)
     if (!call_write(call, &tx)) {
         return;
     }
-    if (record_of_path(call, tx, resource, &record) != DB_OK || !check_match(call, &record)) {
+    if (record_of_path(call, tx, resource, &record) != DB_OK || !call_matches(call, record.version)) {
         db_rollback(&tx);
         return;
     }

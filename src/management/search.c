@@ -258,7 +258,7 @@ static bool take_operator(struct search *s, const char *word)
 {
     size_t length = strlen(word);
     if (strncmp(s->at, word, length) != 0 ||
-        (s->at[length] != ' ' && s->at[length] != '\t' && s->at[length] != '(')) {
+        strchr(" \t\r\n(", s->at[length]) == NULL) {
         return false;
     }
     s->at += length;

@@ -97,7 +97,7 @@ static void list_methods(struct call *call)
     struct user user;
     struct authenticator *list = NULL;
     size_t count = 0;
-    if (!paging_read(call->x, call->query, &paging) || !call_read(call, &tx)) {
+    if (!paging_read(call->x, call->description, call->query, &paging) || !call_read(call, &tx)) {
         return;
     }
     bool found = read_factors(call, tx, &user, &list, &count);

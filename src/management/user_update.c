@@ -6,8 +6,6 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { TRIES = 8 /* of a write that others get ahead of */ };
-
 static bool has(const struct call *call, const char *member)
 {
     return json_member(call->body, member) != NULL;
@@ -80,6 +78,9 @@ static bool check_connection(struct call *call, const struct user *user, yyjson_
     }
     if (json_text(call->body, "username") != NULL && !connection_has_usernames(connection)) {
         return management_bad_body(call->x, "Cannot set username for connection without requires_username.");
+    }
+    if (!check_username(call)) {
+        return false;
     }
     const char *email = json_text(call->body, "email");
     if (email != NULL && email_canonical(call->arena, email) == NULL) {
@@ -195,42 +196,33 @@ static bool check_taken(struct call *call, enum db_result result)
     return result == DB_OK || management_store_failed(call->x);
 }
 
-/* One try within a write: DB_NOT_FOUND where another write got ahead of it; *answered where the request was answered. */
-static enum db_result try_change(struct call *call, struct db_tx *tx, const char *hash, struct user *user,
-                                 bool *answered)
+/* The change within the write; false where it was answered. The user's row is locked: changes follow one another. */
+static bool change_user(struct call *call, struct db_tx *tx, const char *hash, struct user *user)
 {
+    struct db_value *locked = NULL;
     yyjson_val *connection = NULL;
-    *answered = true;
-    call->audit = NULL;
-    if (!user_of_path(call, tx, user) || !read_connection(call, tx, user->connection, &connection) ||
-        !check_connection(call, user, connection)) {
-        return DB_FAILED;
+    if (db_row(tx, call->arena, &locked, "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE", "t",
+               http_parameter(call->x, "id")) == DB_FAILED) {
+        return management_store_failed(call->x);
+    }
+    if (!user_of_path(call, tx, user) || !call_matches(call, user->version) ||
+        !read_connection(call, tx, user->connection, &connection) || !check_connection(call, user, connection)) {
+        return false;
     }
     yyjson_mut_doc *doc = json_thaw(call->arena, user->doc);
     change_profile(call, doc);
-    enum db_result result = user_update(tx, call->arena, user->user_id, user->version, doc);
-    if (result == DB_NOT_FOUND) {
-        *answered = false;
-        return result;
-    }
-    if (!check_taken(call, result)) {
-        return DB_FAILED;
+    if (!check_taken(call, user_update(tx, call->arena, user->user_id, user->version, doc))) {
+        return false;
     }
     if (hash != NULL && user_password_put(tx, user->user_id, hash) != DB_OK) {
-        (void)management_store_failed(call->x);
-        return DB_FAILED;
+        return management_store_failed(call->x);
     }
     const char *email = json_mut_text(yyjson_mut_doc_get_root(doc), "email");
     if (json_bool(call->body, "verify_email", false) && email != NULL &&
         !send_verification(call, tx, user->user_id, email)) {
-        return DB_FAILED;
+        return false;
     }
-    if (user_by_id(tx, call->arena, user->user_id, user) != DB_OK) {
-        (void)management_store_failed(call->x);
-        return DB_FAILED;
-    }
-    *answered = false;
-    return DB_OK;
+    return user_by_id(tx, call->arena, user->user_id, user) == DB_OK || management_store_failed(call->x);
 }
 
 /* Hashing comes before the write, so the user and the connection are read once before it too. */
@@ -256,27 +248,17 @@ void user_update_call(struct call *call)
 {
     char *hash = NULL;
     struct user user;
-    if (!check_content(call) || !check_pairs(call) || !prepare_password(call, &hash)) {
+    struct db_tx *tx = NULL;
+    if (!check_content(call) || !check_pairs(call) || !prepare_password(call, &hash) ||
+        !call_write(call, &tx)) {
         return;
     }
-    for (unsigned i = 0; i < TRIES; i++) {
-        struct db_tx *tx = NULL;
-        bool answered;
-        if (!call_write(call, &tx)) {
-            return;
-        }
-        enum db_result result = try_change(call, tx, hash, &user, &answered);
-        if (result == DB_OK) {
-            if (call_commit(call, &tx)) {
-                notify_wake(call->tenant->notifier);
-                reply_user(call, 200, &user);
-            }
-            return;
-        }
+    if (!change_user(call, tx, hash, &user)) {
         db_rollback(&tx);
-        if (answered) {
-            return;
-        }
+        return;
     }
-    (void)management_error(call->x, 409, "The user was changed by others at the same time", "conflict");
+    if (call_commit(call, &tx)) {
+        notify_wake(call->tenant->notifier);
+        reply_user(call, 200, &user);
+    }
 }

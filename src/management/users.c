@@ -184,6 +184,17 @@ bool connection_has_usernames(yyjson_val *connection)
            json_bool(json_member(attribute, "signup"), "status", false);
 }
 
+bool check_username(struct call *call)
+{
+    const char *username = json_text(call->body, "username");
+    return username == NULL || username_canonical(call->arena, username) != NULL ||
+           management_validation_error(
+               call->x, "Payload",
+               arena_printf(call->arena,
+                            "'Object didn't pass validation for format username: %s' on property username.",
+                            username));
+}
+
 bool check_metadata(struct call *call, const char *member)
 {
     static const char *const reserved[] = {
@@ -301,7 +312,8 @@ static bool check_new_user(struct call *call, yyjson_val *connection)
                 "'Object didn't pass validation for format email: %s' on property email (The user's email.).",
                 json_text(call->body, "email")));
     }
-    return check_metadata(call, "user_metadata") && check_metadata(call, "app_metadata");
+    return check_username(call) && check_metadata(call, "user_metadata") &&
+           check_metadata(call, "app_metadata");
 }
 
 /* The profile of the new user from the body: what the API itself reads is not stored. */

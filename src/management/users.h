@@ -28,6 +28,9 @@ void reply_user(struct call *call, int status, const struct user *user);
 /* Whether users of that connection have user names (options.requires_username, or the attribute). */
 bool connection_has_usernames(yyjson_val *connection) NODISCARD;
 
+/* Checks the form of the body's username, where there is one; false where it was answered. */
+bool check_username(struct call *call) NODISCARD;
+
 /* Checks names inside a metadata member of the body; false where it was answered. */
 bool check_metadata(struct call *call, const char *member) NODISCARD;
 
