@@ -1,6 +1,7 @@
 #include "crypto/keyring.h"
 
 #include "base/encode.h"
+#include "base/log.h"
 #include "base/random.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,10 +29,27 @@ struct key {
     uint8_t bytes[KEY_SIZE];
 };
 
+/* Which state of a file was read. */
+struct file_state {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
 struct keyring {
+    char *path;            /* NULL: from a text */
+    pthread_rwlock_t lock; /* guards what follows */
+    struct file_state state;
     size_t count;
     struct key keys[MOST_KEYS];
 };
+
+/* Callers see the ring as constant: that it may read its file again is nobody else's matter. */
+static pthread_rwlock_t *lock_of(const struct keyring *keyring)
+{
+    return &((struct keyring *)keyring)->lock;
+}
 
 static bool id_valid(const char *id, size_t length)
 {
@@ -69,11 +88,17 @@ static const char *add_line(struct keyring *keyring, struct arena *arena, const 
     return NULL;
 }
 
-struct keyring *keyring_parse(struct arena *arena, const char *text, const char **error)
+static struct keyring *keyring_create(void)
 {
     struct keyring *keyring = calloc(1, sizeof *keyring);
-    if (keyring == NULL)
+    if (keyring == NULL || pthread_rwlock_init(&keyring->lock, NULL) != 0)
         abort();
+    return keyring;
+}
+
+struct keyring *keyring_parse(struct arena *arena, const char *text, const char **error)
+{
+    struct keyring *keyring = keyring_create();
     *error = NULL;
     while (*text != '\0' && *error == NULL) {
         size_t whole = strcspn(text, "\n");
@@ -115,11 +140,22 @@ static char *read_all(struct arena *arena, int file, const char **error)
     return text;
 }
 
+static struct file_state state_of(const struct stat *status)
+{
+    return (struct file_state){status->st_dev, status->st_ino, status->st_size, status->st_mtim};
+}
+
+static bool states_equal(const struct file_state *a, const struct file_state *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
 struct keyring *keyring_load_file(struct arena *arena, const char *path, const char **error)
 {
     struct keyring *keyring = NULL;
     const char *cause = NULL;
-    struct stat status;
+    struct stat status = {0};
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 || fstat(file, &status) != 0) {
         cause = strerror(errno);
@@ -135,13 +171,53 @@ struct keyring *keyring_load_file(struct arena *arena, const char *path, const c
     if (file >= 0)
         close(file);
     *error = keyring == NULL ? arena_printf(arena, "%s: %s", path, cause) : NULL;
+    if (keyring == NULL)
+        return NULL;
+    keyring->state = state_of(&status);
+    keyring->path = strdup(path);
+    if (keyring->path == NULL)
+        abort();
     return keyring;
+}
+
+/* Takes over the keys of the file, where it is another one than was read; false where it is not, or cannot be read. */
+static bool read_again(struct keyring *keyring)
+{
+    struct stat status;
+    if (keyring->path == NULL || stat(keyring->path, &status) != 0)
+        return false;
+    struct file_state state = state_of(&status);
+    pthread_rwlock_rdlock(&keyring->lock);
+    bool is_known = states_equal(&state, &keyring->state);
+    pthread_rwlock_unlock(&keyring->lock);
+    if (is_known)
+        return false;
+    struct arena *arena = arena_create();
+    const char *error = NULL;
+    struct keyring *fresh = keyring_load_file(arena, keyring->path, &error);
+    if (fresh == NULL) {
+        LOG_ERROR("keyring.not_read_again", LOG_TEXT("cause", error));
+    } else {
+        pthread_rwlock_wrlock(&keyring->lock);
+        keyring->state = fresh->state;
+        keyring->count = fresh->count;
+        memcpy(keyring->keys, fresh->keys, sizeof keyring->keys);
+        pthread_rwlock_unlock(&keyring->lock);
+        LOG_INFO("keyring.read_again", LOG_TEXT("first_key", fresh->keys[0].id));
+    }
+    arena_destroy(&arena);
+    bool is_read = fresh != NULL;
+    keyring_free(&fresh);
+    return is_read;
 }
 
 void keyring_free(struct keyring **keyring)
 {
-    if (*keyring != NULL)
+    if (*keyring != NULL) {
+        free((*keyring)->path);
+        pthread_rwlock_destroy(&(*keyring)->lock);
         explicit_bzero(*keyring, sizeof **keyring);
+    }
     free(*keyring);
     *keyring = NULL;
 }
@@ -156,6 +232,15 @@ char *keyring_new_line(struct arena *arena)
     return line;
 }
 
+/* A copy of the key that seals now; arenas wipe what they held. */
+static const struct key *first_key(const struct keyring *keyring, struct arena *arena)
+{
+    pthread_rwlock_rdlock(lock_of(keyring));
+    const struct key *key = arena_copy(arena, &keyring->keys[0], sizeof keyring->keys[0]);
+    pthread_rwlock_unlock(lock_of(keyring));
+    return key;
+}
+
 /* Version and key are authenticated along with the purpose. */
 static struct bytes context_of(struct arena *arena, const struct key *key, const char *purpose)
 {
@@ -165,7 +250,7 @@ static struct bytes context_of(struct arena *arena, const struct key *key, const
 char *keyring_seal(const struct keyring *keyring, struct arena *arena, const char *purpose,
                    struct bytes secret)
 {
-    const struct key *key = &keyring->keys[0];
+    const struct key *key = first_key(keyring, arena);
     struct bytes context = context_of(arena, key, purpose);
     size_t size = NONCE_SIZE + secret.size + TAG_SIZE;
     uint8_t *sealed = arena_alloc(arena, size);
@@ -183,25 +268,40 @@ char *keyring_seal(const struct keyring *keyring, struct arena *arena, const cha
     return arena_printf(arena, "1.%s.%s", key->id, base64url_encode(arena, (struct bytes){sealed, size}));
 }
 
-/* Takes "1.KEYID.BASE64URL" apart; the key, or NULL. *body is what follows the second dot. */
-static const struct key *key_of(const struct keyring *keyring, const char *sealed, const char **body)
+/* Finds ID and BASE64URL of "1.ID.BASE64URL". */
+static bool take_apart(const char *sealed, const char **id, size_t *id_length, const char **body)
 {
     if (sealed == NULL || strncmp(sealed, "1.", 2) != 0)
-        return NULL;
-    const char *id = sealed + 2;
-    size_t length = strcspn(id, ".");
-    if (id[length] != '.')
-        return NULL;
-    *body = id + length + 1;
-    return key_by_id(keyring, id, length);
+        return false;
+    *id = sealed + 2;
+    *id_length = strcspn(*id, ".");
+    *body = *id + *id_length + 1;
+    return (*id)[*id_length] == '.';
+}
+
+static const struct key *copy_of_key(const struct keyring *keyring, struct arena *arena, const char *id,
+                                     size_t length)
+{
+    pthread_rwlock_rdlock(lock_of(keyring));
+    const struct key *key = key_by_id(keyring, id, length);
+    if (key != NULL)
+        key = arena_copy(arena, key, sizeof *key);
+    pthread_rwlock_unlock(lock_of(keyring));
+    return key;
 }
 
 bool keyring_open(const struct keyring *keyring, struct arena *arena, const char *purpose, const char *sealed,
                   struct bytes *secret)
 {
+    const char *id = NULL;
+    size_t id_length = 0;
     const char *body = NULL;
     struct bytes bytes;
-    const struct key *key = key_of(keyring, sealed, &body);
+    if (!take_apart(sealed, &id, &id_length, &body))
+        return false;
+    const struct key *key = copy_of_key(keyring, arena, id, id_length);
+    if (key == NULL && read_again((struct keyring *)keyring))
+        key = copy_of_key(keyring, arena, id, id_length);
     if (key == NULL || !base64url_decode(arena, body, strlen(body), &bytes) ||
         bytes.size < NONCE_SIZE + TAG_SIZE || bytes.size > INT32_MAX)
         return false;
@@ -227,17 +327,34 @@ bool keyring_open(const struct keyring *keyring, struct arena *arena, const char
 
 bool keyring_is_current(const struct keyring *keyring, const char *sealed)
 {
+    const char *id = NULL;
+    size_t length = 0;
     const char *body = NULL;
-    return key_of(keyring, sealed, &body) == &keyring->keys[0];
+    if (!take_apart(sealed, &id, &length, &body))
+        return false;
+    pthread_rwlock_rdlock(lock_of(keyring));
+    bool is_current = key_by_id(keyring, id, length) == &keyring->keys[0];
+    pthread_rwlock_unlock(lock_of(keyring));
+    return is_current;
+}
+
+size_t keyring_count(const struct keyring *keyring)
+{
+    pthread_rwlock_rdlock(lock_of(keyring));
+    size_t count = keyring->count;
+    pthread_rwlock_unlock(lock_of(keyring));
+    return count;
 }
 
 void keyring_derive(const struct keyring *keyring, const char *use, uint8_t key[32])
 {
+    struct arena *arena = arena_create();
+    const struct key *first = first_key(keyring, arena);
     EVP_KDF *kind = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *derivation = EVP_KDF_CTX_new(kind);
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)keyring->keys[0].bytes, KEY_SIZE),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)first->bytes, KEY_SIZE),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)use, strlen(use)),
         OSSL_PARAM_construct_end(),
     };
@@ -245,4 +362,5 @@ void keyring_derive(const struct keyring *keyring, const char *use, uint8_t key[
         abort();
     EVP_KDF_CTX_free(derivation);
     EVP_KDF_free(kind);
+    arena_destroy(&arena);
 }

@@ -12,7 +12,8 @@ struct keyring;
 
 /*
  * Reads a key file: one key a line, "ID:BASE64" (32 bytes), the first line seals and all open. A file that others may read
- * is refused. `text` instead of a path: the same lines, from the environment. On failure NULL, with the cause in *error.
+ * is refused. Where something is to be opened whose key is unknown, the file is read again if it changed since, so that
+ * running servers learn of a new key, and seal with it from then on. `text` instead of a path: the same lines, from the environment. On failure NULL, with the cause in *error.
  */
 struct keyring *keyring_load_file(struct arena *arena, const char *path, const char **error) NODISCARD;
 struct keyring *keyring_parse(struct arena *arena, const char *text, const char **error) NODISCARD;
@@ -36,6 +37,9 @@ bool keyring_open(const struct keyring *keyring, struct arena *arena, const char
 
 /* Whether `sealed` names the key that seals now (rekey skips those). */
 bool keyring_is_current(const struct keyring *keyring, const char *sealed) NODISCARD;
+
+/* How many keys there are. */
+size_t keyring_count(const struct keyring *keyring) NODISCARD;
 
 /*
  * A key of 32 bytes for one use ("session-cookie", "login-state"), derived by HKDF-SHA256 from the first key of the ring.

@@ -155,6 +155,42 @@ static void a_key_file_that_others_may_read_is_refused(void **state)
     assert_null(keyring_load_file(arena, "/", &error));
 }
 
+static void write_keys(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void a_running_server_learns_of_a_new_key_when_it_meets_it(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/countersign-keyring-XXXXXX";
+    close(mkstemp(path));
+    write_keys(path, OLD "\n");
+    const char *error = NULL;
+    struct keyring *running = keyring_load_file(arena, path, &error);
+    assert_non_null(running);
+    struct keyring *other = ring(NEW);
+    char *sealed = keyring_seal(other, arena, "p", bytes_of_text("s"));
+    struct bytes secret;
+    assert_false(keyring_open(running, arena, "p", sealed, &secret));
+
+    char *before = keyring_seal(running, arena, "p", bytes_of_text("s"));
+    write_keys(path, NEW "\n" OLD "\n");
+    assert_true(keyring_is_current(running, before));
+    assert_true(keyring_open(running, arena, "p", sealed, &secret));
+    assert_true(keyring_is_current(running, sealed));
+    assert_false(keyring_is_current(running, before));
+    assert_true(keyring_open(running, arena, "p", before, &secret));
+    assert_int_equal(keyring_count(running), 2);
+    unlink(path);
+    keyring_free(&running);
+    keyring_free(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +200,7 @@ int main(void)
         cmocka_unit_test(derived_keys_hang_on_use_and_first_key),
         cmocka_unit_test(broken_key_files_are_refused),
         cmocka_unit_test(a_key_file_that_others_may_read_is_refused),
+        cmocka_unit_test(a_running_server_learns_of_a_new_key_when_it_meets_it),
     };
     return cmocka_run_group_tests(tests, make_arena, drop_arena);
 }
