@@ -10,6 +10,8 @@ static const struct command {
 } commands[] = {
     {"init", init_main, "make a tenant: keys, the first applications, a sign-in link for the administrator"},
     {"serve", serve_main, "serve the tenant"},
+    {"migrate", migrate_main, "bring the store's schema up to this version; serve does so by itself"},
+    {"rekey", rekey_main, "seal all stored secrets under a new key"},
     {"settings", settings_main, "print the table of settings as Markdown"},
     {"script-worker", script_worker_command, NULL},
 };

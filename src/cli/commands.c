@@ -24,6 +24,20 @@ bool command_wants_help(int argc, char **argv)
     return false;
 }
 
+bool command_take_flag(int *argc, char **argv, const char *flag)
+{
+    bool found = false;
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], flag) == 0)
+            found = true;
+        else
+            argv[kept++] = argv[i];
+    }
+    *argc = kept;
+    return found;
+}
+
 int settings_main(int argc, char **argv)
 {
     (void)argv;

@@ -10,7 +10,12 @@ int command_fail(const char *sentence) NODISCARD;
 /* Whether the arguments ask for help (--help or -h). */
 bool command_wants_help(int argc, char **argv) NODISCARD;
 
+/* Takes `flag` out of the arguments, which are settings otherwise; whether it was there. */
+bool command_take_flag(int *argc, char **argv, const char *flag) NODISCARD;
+
 int init_main(int argc, char **argv);
+int migrate_main(int argc, char **argv);
+int rekey_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int settings_main(int argc, char **argv);
 int script_worker_command(int argc, char **argv);

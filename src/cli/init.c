@@ -4,22 +4,6 @@
 #include "json/json.h"
 
 #include <stdio.h>
-#include <string.h>
-
-/* Takes --json out of the arguments, which are settings otherwise. */
-static bool take_json_flag(int *argc, char **argv)
-{
-    bool found = false;
-    int kept = 0;
-    for (int i = 0; i < *argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            found = true;
-        else
-            argv[kept++] = argv[i];
-    }
-    *argc = kept;
-    return found;
-}
 
 static void add_client(yyjson_mut_doc *doc, const char *name, const char *id, const char *secret)
 {
@@ -91,7 +75,7 @@ int init_main(int argc, char **argv)
 {
     struct arena *arena = arena_create();
     const char *error = NULL;
-    bool as_json = take_json_flag(&argc, argv);
+    bool as_json = command_take_flag(&argc, argv, "--json");
     int status;
 
     if (command_wants_help(argc, argv)) {

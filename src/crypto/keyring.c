@@ -180,8 +180,7 @@ struct keyring *keyring_load_file(struct arena *arena, const char *path, const c
     return keyring;
 }
 
-/* Takes over the keys of the file, where it is another one than was read; false where it is not, or cannot be read. */
-static bool read_again(struct keyring *keyring)
+bool keyring_refresh(struct keyring *keyring)
 {
     struct stat status;
     if (keyring->path == NULL || stat(keyring->path, &status) != 0)
@@ -300,7 +299,7 @@ bool keyring_open(const struct keyring *keyring, struct arena *arena, const char
     if (!take_apart(sealed, &id, &id_length, &body))
         return false;
     const struct key *key = copy_of_key(keyring, arena, id, id_length);
-    if (key == NULL && read_again((struct keyring *)keyring))
+    if (key == NULL && keyring_refresh((struct keyring *)keyring))
         key = copy_of_key(keyring, arena, id, id_length);
     if (key == NULL || !base64url_decode(arena, body, strlen(body), &bytes) ||
         bytes.size < NONCE_SIZE + TAG_SIZE || bytes.size > INT32_MAX)

@@ -19,6 +19,9 @@ struct keyring *keyring_load_file(struct arena *arena, const char *path, const c
 struct keyring *keyring_parse(struct arena *arena, const char *text, const char **error) NODISCARD;
 void keyring_free(struct keyring **keyring);
 
+/* Reads the file again if it is another one than was read; false where it is not, or has no keys. From any thread. */
+bool keyring_refresh(struct keyring *keyring);
+
 /* Makes a new key as a line for such a file. */
 char *keyring_new_line(struct arena *arena) NODISCARD;
 

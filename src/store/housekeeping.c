@@ -49,6 +49,7 @@ static const struct duty {
 
 struct housekeeping {
     struct db *db;
+    struct keyring *keyring;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stopped;
@@ -114,6 +115,7 @@ static void *keep_house(void *context)
         while (!housekeeping->stops && waited == 0)
             waited = pthread_cond_timedwait(&housekeeping->stopped, &housekeeping->lock, &at);
         pthread_mutex_unlock(&housekeeping->lock);
+        keyring_refresh(housekeeping->keyring);
         int64_t deleted = 0;
         enum db_result result = run_round(housekeeping->db, clock_now_ms(), housekeeping, &deleted);
         if (deleted > 0 || result != DB_OK)
@@ -124,12 +126,13 @@ static void *keep_house(void *context)
     return NULL;
 }
 
-struct housekeeping *housekeeping_start(struct db *db)
+struct housekeeping *housekeeping_start(struct db *db, struct keyring *keyring)
 {
     struct housekeeping *housekeeping = calloc(1, sizeof *housekeeping);
     if (housekeeping == NULL)
         abort();
     housekeeping->db = db;
+    housekeeping->keyring = keyring;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -5,12 +5,13 @@
 #ifndef COUNTERSIGN_STORE_HOUSEKEEPING_H
 #define COUNTERSIGN_STORE_HOUSEKEEPING_H
 
+#include "crypto/keyring.h"
 #include "store/db.h"
 
 struct housekeeping;
 
-/* Starts the thread: it works through all tables once a minute. */
-struct housekeeping *housekeeping_start(struct db *db) NODISCARD;
+/* Starts the thread: once a minute it works through all tables, and lets the keyring look at its file. */
+struct housekeeping *housekeeping_start(struct db *db, struct keyring *keyring) NODISCARD;
 void housekeeping_stop(struct housekeeping **housekeeping);
 
 /* One such round, on the caller's thread, as of `now_ms`; *deleted is how many rows went. */

@@ -15,6 +15,7 @@ enum {
     MOST_WAITING = 20000, /* more are dropped, and counted in the process's log */
     RETRY_MS = 1000,
     SERVER_DIGITS = 9,
+    ID_DIGITS = 56,
 };
 
 struct waiting {
@@ -274,15 +275,38 @@ static bool write_some(struct log_writer *writer)
     return is_written;
 }
 
-/* No entry is older than those in the store, even where the clock was set back while no server ran. */
+static int digits(const char *text, size_t count)
+{
+    int number = 0;
+    for (size_t i = 0; i < count; i++)
+        number = number * 10 + (text[i] - '0');
+    return number;
+}
+
+/* The time in an id, in milliseconds. */
+static int64_t time_of_id(const char *id)
+{
+    struct tm parts = {
+        .tm_year = digits(id + 3, 4) - 1900,
+        .tm_mon = digits(id + 7, 2) - 1,
+        .tm_mday = digits(id + 9, 2),
+        .tm_hour = digits(id + 11, 2),
+        .tm_min = digits(id + 13, 2),
+        .tm_sec = digits(id + 15, 2),
+    };
+    return (int64_t)timegm(&parts) * 1000 + digits(id + 17, 3);
+}
+
+/* No id comes before those in the store, even where the clock was set back while no server ran. */
 static void read_last_time(struct log_writer *writer)
 {
     struct arena *arena = arena_create();
     struct db_tx *tx = NULL;
     struct db_value *row = NULL;
     if (db_begin_read(writer->db, &tx) == DB_OK) {
-        if (db_row(tx, arena, &row, "SELECT MAX(date) FROM logs", "") == DB_OK)
-            writer->last_ms = row[0].number;
+        if (db_row(tx, arena, &row, "SELECT MAX(log_id) FROM logs", "") == DB_OK && row[0].text != NULL &&
+            strspn(row[0].text, "0123456789") == ID_DIGITS)
+            writer->last_ms = time_of_id(row[0].text) + 1;
         db_end(&tx);
     }
     arena_destroy(&arena);

@@ -17,8 +17,10 @@
 /* How many outgoing connections are kept open; scripts and providers share them. */
 enum { OUTGOING_CONNECTIONS = 64, SCRIPT_QUEUE_PER_WORKER = 64 };
 
-static const char *keyring_path(const struct config *config, struct arena *arena)
+const char *tenant_keyring_path(const struct config *config, struct arena *arena)
 {
+    if (getenv("COUNTERSIGN_KEYRING") != NULL)
+        return NULL;
     if (config->keyring_file != NULL)
         return config->keyring_file;
     return arena_printf(arena, "%s/keyring", config->data);
@@ -49,7 +51,7 @@ bool tenant_make_directory(const struct config *config, struct arena *arena, con
     }
     if (getenv("COUNTERSIGN_KEYRING") != NULL)
         return true;
-    return write_new_keyring(arena, keyring_path(config, arena), error);
+    return write_new_keyring(arena, tenant_keyring_path(config, arena), error);
 }
 
 static struct keyring *load_keyring(const struct config *config, struct arena *arena, const char **error)
@@ -57,10 +59,10 @@ static struct keyring *load_keyring(const struct config *config, struct arena *a
     const char *lines = getenv("COUNTERSIGN_KEYRING");
     if (lines != NULL)
         return keyring_parse(arena, lines, error);
-    return keyring_load_file(arena, keyring_path(config, arena), error);
+    return keyring_load_file(arena, tenant_keyring_path(config, arena), error);
 }
 
-static const char *store_address(const struct config *config, struct arena *arena)
+const char *tenant_store_address(const struct config *config, struct arena *arena)
 {
     if (config->database != NULL)
         return config->database;
@@ -82,7 +84,7 @@ static bool open_parts(struct tenant *tenant, const struct config *config, struc
         return false;
     keyring_derive(tenant->keyring, "cookies", tenant->cookie_key);
     tenant->keys = key_cache_create(tenant->keyring);
-    if (db_open(store_address(config, arena), config->database_connections, arena, &tenant->db, error) !=
+    if (db_open(tenant_store_address(config, arena), config->database_connections, arena, &tenant->db, error) !=
         DB_OK)
         return false;
     return db_migrate(tenant->db, arena, &applied, error) == DB_OK;
@@ -114,6 +116,7 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
                                                                    .allow = config->egress_allow,
                                                                    .connections = OUTGOING_CONNECTIONS});
     tenant->logs = log_writer_start(tenant->db);
+    tenant->housekeeping = housekeeping_start(tenant->db, tenant->keyring);
     tenant->scripts = script_pool_start(
         &(struct script_pool_config){.executable = executable,
                                      .workers = config->script_workers,
@@ -162,6 +165,7 @@ void tenant_close(struct tenant **tenant)
         password_gate_free(&t->passwords);
     if (t->logs != NULL)
         log_writer_stop(&t->logs);
+    housekeeping_stop(&t->housekeeping);
     key_cache_free(&t->keys);
     if (t->db != NULL)
         db_close(&t->db);

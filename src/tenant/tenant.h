@@ -14,6 +14,7 @@
 #include "notify/channel.h"
 #include "script/pool.h"
 #include "store/db.h"
+#include "store/housekeeping.h"
 #include "store/logs.h"
 #include "tenant/config.h"
 
@@ -28,6 +29,7 @@ struct tenant {
     struct script_pool *scripts;
     struct notifier *notifier;
     struct log_writer *logs;
+    struct housekeeping *housekeeping;
     struct key_cache *keys;
     uint8_t cookie_key[32];
 };
@@ -49,6 +51,11 @@ struct tenant *tenant_open(const struct config *config, const char *executable, 
 struct tenant *tenant_open_store(const struct config *config, struct arena *arena,
                                  const char **error) NODISCARD;
 void tenant_close(struct tenant **tenant);
+
+/* Where the keyring's file is; NULL where the keyring comes from the environment. */
+const char *tenant_keyring_path(const struct config *config, struct arena *arena) NODISCARD;
+/* The store's name, as db_open takes it. */
+const char *tenant_store_address(const struct config *config, struct arena *arena) NODISCARD;
 
 /* Makes the data directory and, where there is none yet, the keyring file in it; false with the cause in
  * *error. */

@@ -47,6 +47,7 @@ int store_set_up(void **state)
     store = (struct store_fixture){.arena = arena_create()};
     make_place();
     const char *error = NULL;
+    store.keyring = keyring_parse(store.arena, keyring_new_line(store.arena), &error);
     unsigned applied = 0;
     if (db_open(store.where, 4, store.arena, &store.db, &error) != DB_OK)
         fail_msg("%s", error);
@@ -59,6 +60,7 @@ int store_tear_down(void **state)
 {
     (void)state;
     db_close(&store.db);
+    keyring_free(&store.keyring);
     if (postgres != NULL) {
         on_postgres("DROP SCHEMA");
     } else {

@@ -91,7 +91,7 @@ static void more_than_a_batch_goes_in_one_round_and_confirmed_factors_stay(void 
 static void the_thread_ends_when_it_is_told_to(void **state)
 {
     (void)state;
-    struct housekeeping *housekeeping = housekeeping_start(store.db);
+    struct housekeeping *housekeeping = housekeeping_start(store.db, store.keyring);
     housekeeping_stop(&housekeeping);
     assert_null(housekeeping);
     housekeeping_stop(&housekeeping);
