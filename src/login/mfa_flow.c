@@ -145,7 +145,7 @@ const char *mfa_next_path(struct mfa_page *page)
         return challenge_path(page->choice.enrolled[0].kind);
     }
     const char *kind = json_mut_text(json_mut_member(page->mfa, "enrolling"), "kind");
-    if (kind != NULL)
+    if (kind != NULL && mfa_may_enroll(page, factor_by_kind(kind)->name))
         return strcmp(kind, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment-verify";
     const char *only = NULL;
     size_t count = count_enrollable(page, &only);
