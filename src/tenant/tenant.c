@@ -69,14 +69,26 @@ const char *tenant_store_address(const struct config *config, struct arena *aren
     return arena_printf(arena, "sqlite:%s/countersign.db", config->data);
 }
 
+static const char *no_keyring(const struct config *config, struct arena *arena)
+{
+    if (config->database == NULL && config->keyring_file == NULL)
+        return arena_printf(arena, "there is no tenant in %s yet: `countersign init --data %s` makes one",
+                            config->data, config->data);
+    return arena_printf(
+        arena,
+        "there is no keyring %s: `countersign init` makes one with a new tenant; where the tenant "
+        "exists, its other servers have it",
+        tenant_keyring_path(config, arena));
+}
+
 static bool open_parts(struct tenant *tenant, const struct config *config, struct arena *arena,
                        const char **error)
 {
     unsigned applied;
+    const char *path = tenant_keyring_path(config, arena); /* NULL: it comes in the environment */
 
-    if (config->database == NULL && access(config->data, F_OK) != 0) {
-        *error = arena_printf(arena, "there is no tenant in %s yet: `countersign init --data %s` makes one",
-                              config->data, config->data);
+    if (path != NULL && access(path, F_OK) != 0) {
+        *error = no_keyring(config, arena);
         return false;
     }
     tenant->keyring = load_keyring(config, arena, error);
@@ -84,8 +96,8 @@ static bool open_parts(struct tenant *tenant, const struct config *config, struc
         return false;
     keyring_derive(tenant->keyring, "cookies", tenant->cookie_key);
     tenant->keys = key_cache_create(tenant->keyring);
-    if (db_open(tenant_store_address(config, arena), config->database_connections, arena, &tenant->db, error) !=
-        DB_OK)
+    if (db_open(tenant_store_address(config, arena), config->database_connections, arena, &tenant->db,
+                error) != DB_OK)
         return false;
     return db_migrate(tenant->db, arena, &applied, error) == DB_OK;
 }
