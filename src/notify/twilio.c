@@ -32,6 +32,9 @@ static enum notify_result send_by_twilio(struct notifier *notifier, struct arena
     }
     const char *base =
         notifier->config.twilio_url != NULL ? notifier->config.twilio_url : "https://api.twilio.com";
+    size_t length = strlen(base);
+    while (length > 0 && base[length - 1] == '/')
+        length--;
     const char *form = arena_printf(arena, "To=%s&%s=%s&Body=%s", percent_encode(arena, message->to),
                                     service != NULL ? "MessagingServiceSid" : "From",
                                     percent_encode(arena, service != NULL ? service : from),
@@ -40,8 +43,8 @@ static enum notify_result send_by_twilio(struct notifier *notifier, struct arena
                                   {"accept", "application/json"}};
     struct http_call call = {
         .method = "POST",
-        .url =
-            arena_printf(arena, "%s/2010-04-01/Accounts/%s/Messages.json", base, percent_encode(arena, sid)),
+        .url = arena_printf(arena, "%.*s/2010-04-01/Accounts/%s/Messages.json", (int)length, base,
+                            percent_encode(arena, sid)),
         .headers = {headers, ARRAY_LENGTH(headers)},
         .body = bytes_of_text(form),
         .user = sid,

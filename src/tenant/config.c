@@ -1,6 +1,7 @@
 #include "tenant/config.h"
 
 #include "base/buffer.h"
+#include "notify/mail.h"
 #include "tenant/issuer.h"
 #include "tenant/settings_table.h"
 #include "tenant/toml.h"
@@ -308,13 +309,29 @@ static bool starts_with_one_of(const char *value, const char *const *beginnings)
     return false;
 }
 
+static bool check_messages(struct reading *reading)
+{
+    static const char *const mail_servers[] = {"smtp://", "smtps://", NULL};
+    static const char *const web_servers[] = {"https://", "http://", NULL};
+    const struct config *config = reading->config;
+    const char *sender;
+    if (config->smtp_url != NULL && !starts_with_one_of(config->smtp_url, mail_servers))
+        return refuse(reading, "smtp_url", "must begin with smtp:// or smtps://");
+    if (config->smtp_url != NULL && config->mail_from == NULL)
+        return refuse(reading, "mail_from", "must be set where smtp_url is: mails need a sender");
+    if (config->mail_from != NULL && mail_mailbox(reading->arena, config->mail_from, &sender) == NULL)
+        return refuse(reading, "mail_from", "must be one address, such as Acme <login@acme.example>");
+    if (!starts_with_one_of(config->twilio_url, web_servers))
+        return refuse(reading, "twilio_url", "must begin with https:// (or http://, for tests)");
+    return true;
+}
+
 /* What a single setting's kind does not say. */
 static bool check(struct reading *reading)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
     static const char *const databases[] = {"postgresql://", "postgres://", NULL};
-    static const char *const mail_servers[] = {"smtp://", "smtps://", NULL};
     const struct config *config = reading->config;
     const char *host, *metrics_host;
     unsigned port, metrics_port;
@@ -334,13 +351,11 @@ static bool check(struct reading *reading)
     if (config->database != NULL && !starts_with_one_of(config->database, databases))
         return refuse(reading, "database",
                       "must be a postgresql:// URI (without it the store is a file in data)");
-    if (config->smtp_url != NULL && !starts_with_one_of(config->smtp_url, mail_servers))
-        return refuse(reading, "smtp_url", "must begin with smtp:// or smtps://");
     if (config->log_level == NULL || !is_one_of(config->log_level, levels))
         return refuse(reading, "log_level", "must be debug, info, warn or error");
     if (config->log_format == NULL || !is_one_of(config->log_format, formats))
         return refuse(reading, "log_format", "must be text or json");
-    return check_files(reading) && check_issuer(reading, host, port);
+    return check_messages(reading) && check_files(reading) && check_issuer(reading, host, port);
 }
 
 struct config *config_read(struct arena *arena, int argc, char *const *argv, const char **error)

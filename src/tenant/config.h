@@ -54,6 +54,7 @@ struct config {
 
     const char *smtp_url;
     const char *mail_from;
+    const char *twilio_url;
 
     bool rate_limits; /* false only for test tenants */
 };

@@ -79,6 +79,8 @@ const struct setting settings_table[] = {
      .meaning = "mail server: smtp://user:password@host:587 or smtps://user:password@host"},
     {"Messages", TEXT(mail_from, "ADDRESS", NULL),
      .meaning = "sender of mails, such as Acme <login@acme.example>"},
+    {"Messages", TEXT(twilio_url, "URL", "https://api.twilio.com"),
+     .meaning = "where Twilio's API is reached, for tenants that chose it for text messages"},
 
     {"Watching it", TEXT(log_level, "debug|info|warn|error", "info"), .meaning = "least level that is logged",
      .reloads = true},

@@ -140,10 +140,14 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
         arena, error);
     if (tenant->scripts == NULL)
         return false;
-    tenant->notifier =
-        notifier_start(tenant->db, tenant->keyring, tenant->http,
-                       &(struct notifier_config){
-                           .dev = config->dev, .smtp_url = config->smtp_url, .mail_from = config->mail_from});
+    tenant->notifier = notifier_start(tenant->db, tenant->keyring, tenant->http,
+                                      &(struct notifier_config){
+                                          .dev = config->dev,
+                                          .smtp_url = config->smtp_url,
+                                          .mail_from = config->mail_from,
+                                          .twilio_url = config->twilio_url,
+                                          .logs = tenant->logs,
+                                      });
     if (tenant->passwords == NULL || tenant->http == NULL || tenant->logs == NULL ||
         tenant->notifier == NULL) {
         *error = "the server's threads cannot be started";
