@@ -130,7 +130,7 @@ static void read_multifactor(struct rules_outcome *outcome, yyjson_val *multifac
     for (size_t i = 0; i < ARRAY_LENGTH(providers); i++)
         if (strcmp(providers[i], json_text(multifactor, "provider")) == 0)
             outcome->provider = providers[i];
-    outcome->wants_multifactor = strcmp(outcome->provider, "none") != 0;
+    outcome->wants_multifactor = true;
     yyjson_val *allow = json_member(multifactor, "allowRememberBrowser");
     outcome->allow_remember_browser =
         (allow == NULL || is_truthy(allow)) && !is_truthy(json_member(multifactor, "ignoreCookie"));

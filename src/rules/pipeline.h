@@ -34,8 +34,8 @@ struct rules_outcome {
     yyjson_val *scopes;       /* array of texts that replaces the granted scopes; NULL: unchanged */
     yyjson_val *user;         /* the profile as the rules left it: standard claims come from it */
 
-    bool wants_multifactor;
-    const char *provider; /* "any", "guardian", "google-authenticator", "duo", "none" */
+    bool wants_multifactor; /* a rule set context.multifactor: the tenant's policy does not count */
+    const char *provider;   /* "any", "guardian", "google-authenticator", "duo"; "none": no factor at all */
     bool allow_remember_browser;
     yyjson_val *multifactor; /* the whole member, for what a provider needs */
 

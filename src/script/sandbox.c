@@ -13,7 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||     \
+    __has_feature(thread_sanitizer)
 #define IS_SANITIZED 1
 #else
 #define IS_SANITIZED 0
@@ -96,14 +100,14 @@ static bool allow_list(scmp_filter_ctx filter, const struct sandbox *sandbox)
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, sanitizer_calls[i], 0) != 0)
             return false;
     scmp_datum_t fd = (scmp_datum_t)sandbox->fd;
-    if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0(SCMP_CMP_EQ, fd)) != 0 ||
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, fd)) != 0 ||
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1, SCMP_A0(SCMP_CMP_EQ, fd)) != 0 ||
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(poll), 1, SCMP_A1(SCMP_CMP_EQ, 1)) != 0 ||
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ppoll), 1, SCMP_A1(SCMP_CMP_EQ, 1)) != 0)
+    if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0(SCMP_CMP_EQ, fd, 0)) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, fd, 0)) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(writev), 1, SCMP_A0(SCMP_CMP_EQ, fd, 0)) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(poll), 1, SCMP_A1(SCMP_CMP_EQ, 1, 0)) != 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ppoll), 1, SCMP_A1(SCMP_CMP_EQ, 1, 0)) != 0)
         return false;
     if (IS_SANITIZED)
-        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, 2)) == 0;
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, 2, 0)) == 0;
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)) == 0 &&

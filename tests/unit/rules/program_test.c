@@ -189,7 +189,7 @@ static void multifactor_in_all_its_forms(void **state)
         {"{ provider: 'guardian', ignoreCookie: true }", "guardian", true, false},
         {"{ provider: 'google-authenticator', issuer: 'Acme' }", "google-authenticator", true, true},
         {"{ provider: 'duo', ikey: 'i', skey: 's', host: 'h' }", "duo", true, true},
-        {"{ provider: 'none' }", "none", false, true},
+        {"{ provider: 'none' }", "none", true, true},
         {"{ provider: 'carrier-pigeon' }", "any", true, true},
         {"{ }", NULL, false, true},
         {"'any'", NULL, false, true},
