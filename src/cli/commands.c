@@ -1,10 +1,6 @@
 #include "cli/commands.h"
 
-#if __has_include("script/worker.h")
 #include "script/worker.h"
-#else
-int script_worker_main(void);
-#endif
 
 #include <stdio.h>
 #include <string.h>

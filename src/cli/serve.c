@@ -10,13 +10,9 @@
 #include "http/server.h"
 #include "tenant/tenant.h"
 
-#include "oauth/routes.h"
-#if __has_include("login/routes.h")
 #include "login/routes.h"
-#endif
-#if __has_include("management/routes.h")
 #include "management/routes.h"
-#endif
+#include "oauth/routes.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -55,17 +51,9 @@ static void reply_not_found(struct http_exchange *x)
 
 static struct http_router *make_router(const struct config *config)
 {
-    struct http_routes tables[8];
-    size_t count = 0;
+    struct http_routes tables[6] = {health_routes, oauth_routes, login_routes, management_routes};
+    size_t count = 4;
 
-    tables[count++] = health_routes;
-    tables[count++] = oauth_routes;
-#if __has_include("login/routes.h")
-    tables[count++] = login_routes;
-#endif
-#if __has_include("management/routes.h")
-    tables[count++] = management_routes;
-#endif
     if (config->dev) {
         tables[count++] = dev_routes;
         tables[count++] = demo_routes;

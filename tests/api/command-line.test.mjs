@@ -18,7 +18,7 @@ function countersign(...args) {
 test('docs/configuration.md holds the table of settings as the binary has it', async () => {
   const { out } = await countersign('settings');
   const document = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-  assert.ok(document.includes(out), 'docs/configuration.md is out of date: see `countersign settings`');
+  assert.ok(document.includes(out), 'docs/configuration.md is out of date: run scripts/document-settings');
 });
 
 test('serve --help explains every setting', async () => {
