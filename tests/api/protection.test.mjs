@@ -108,7 +108,6 @@ test('tries sent all at once have no more guesses than tries in a row', async ()
 });
 
 test('one network that fails for many names is throttled, others go on', async () => {
-  const statement = (level) => `SELECT count(*) FROM buckets WHERE name LIKE 'login-address:203.0.113.%'`;
   for (let i = 0; i < 12; i++) await fail(`name-${i}@example.test`, '203.0.113.9', 9);
   const { page } = await passwordPage('fresh@example.test', '203.0.113.9');
   const refused = await page.submit({ password: 'x' });
@@ -116,7 +115,9 @@ test('one network that fails for many names is throttled, others go on', async (
   assert.match(refused.errors[0], /Too many attempts came from your network/);
   const other = await passwordPage('fresh@example.test', '203.0.113.10');
   assert.match((await other.page.submit({ password: 'x' })).errors[0], /do not match/);
-  assert.notEqual(await sql(server, statement()), '0');
+  // The count is in the store, where other servers of the tenant see it.
+  const buckets = await sql(server, `SELECT count(*) FROM buckets WHERE name = 'login-address:203.0.113.9'`);
+  assert.equal(buckets, '1');
 });
 
 test('an IPv6 network counts as one address', async () => {

@@ -14,7 +14,8 @@ static void add_assets(yyjson_mut_doc *doc, yyjson_mut_val *root)
     for (size_t i = 0; i < page_assets_count; i++) {
         yyjson_mut_val *asset = yyjson_mut_obj(doc);
         yyjson_mut_obj_add_str(doc, asset, "type", page_assets[i].type);
-        yyjson_mut_obj_add_strn(doc, asset, "text", (const char *)page_assets[i].content, page_assets[i].size);
+        yyjson_mut_obj_add_strn(doc, asset, "text", (const char *)page_assets[i].content,
+                                page_assets[i].size);
         char path[256];
         (void)snprintf(path, sizeof(path), "/u/assets/%s", page_assets[i].name);
         yyjson_mut_obj_add(assets, yyjson_mut_strcpy(doc, path), asset);
@@ -45,7 +46,8 @@ int main(void)
         const char *uri = text_of(variables, "otpauthUri");
         if (uri != NULL)
             yyjson_mut_obj_add_strcpy(pages, variables, "qrCode", qr_svg(arena, uri));
-        const char *html = page_render(arena, text_of(page, "template"), text_of(page, "language"), variables);
+        const char *html =
+            page_render(arena, text_of(page, "template"), text_of(page, "language"), variables);
         yyjson_mut_arr_add_strcpy(doc, out, html);
     }
     add_assets(doc, root);
