@@ -26,11 +26,11 @@ struct http_call {
     struct bytes body;
     const char *user; /* basic authentication; NULL: none */
     const char *password;
-    unsigned timeout_ms;
-    size_t largest_answer;
-    unsigned redirects; /* followed at most; 0: none */
+    unsigned timeout_ms;   /* for all of it, redirects included; 0: ten seconds */
+    size_t largest_answer; /* bytes of its body; 0: a mebibyte */
+    unsigned redirects;    /* followed at most; 0: none */
     bool
-        operator_chose_address; /* the address comes from an operator's settings, not from a script: no egress policy */
+        operator_chose_address; /* it comes from an operator's settings, not from a script: no egress policy */
 };
 
 struct http_answer {
