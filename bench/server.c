@@ -77,7 +77,7 @@ void server_start(struct arena *arena, struct server *server, unsigned port)
     server->pid = fork();
     if (server->pid == 0) {
         execl(binary(), "countersign", "serve", "--dev", "--data", server->data, "--listen", listen,
-              "--issuer", server->base, "--rate-limits", "false", "--log-level", "error",
+              "--issuer", server->base, "--rate-limits=false", "--log-level", "error",
               "--connections-per-address", "4000", "--connections", "4000", (char *)NULL);
         _exit(127);
     }

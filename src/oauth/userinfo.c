@@ -78,13 +78,15 @@ static bool within_limit(struct http_exchange *x, const char *user_id)
     static const struct bucket_limit limit = {.capacity = 10, .refill_ms = 12000};
     if (!tenant_of(x)->config->rate_limits)
         return true;
+    const char *name = arena_printf(x->arena, "userinfo:%s", user_id);
     struct db_tx *tx = NULL;
     bool allowed = false;
-    int64_t retry_ms = 0;
+    int64_t retry_ms = 0, left = 0, next_ms = 0, now = clock_now_ms();
     enum db_result result = db_begin_write(tenant_of(x)->db, &tx);
     if (result == DB_OK)
-        result = bucket_take(tx, arena_printf(x->arena, "userinfo:%s", user_id), limit, clock_now_ms(),
-                             &allowed, &retry_ms);
+        result = bucket_take(tx, name, limit, now, &allowed, &retry_ms);
+    if (result == DB_OK)
+        result = bucket_left(tx, name, limit, now, &left, &next_ms);
     if (result == DB_OK)
         result = db_commit(&tx);
     db_rollback(&tx);
@@ -92,12 +94,12 @@ static bool within_limit(struct http_exchange *x, const char *user_id)
         oauth_fail_internally(x);
         return false;
     }
-    http_set_header(x, "X-RateLimit-Limit", "10");
+    http_set_header(x, "X-RateLimit-Limit", arena_printf(x->arena, "%lld", (long long)limit.capacity));
+    http_set_header(x, "X-RateLimit-Remaining", arena_printf(x->arena, "%lld", (long long)left));
     http_set_header(x, "X-RateLimit-Reset",
-                    arena_printf(x->arena, "%lld", (long long)((clock_now_ms() + retry_ms + 999) / 1000)));
+                    arena_printf(x->arena, "%lld", (long long)((now + next_ms + 999) / 1000)));
     if (allowed)
         return true;
-    http_set_header(x, "X-RateLimit-Remaining", "0");
     http_set_header(x, "Retry-After", arena_printf(x->arena, "%lld", (long long)((retry_ms + 999) / 1000)));
     http_reply(x, 429, "text/plain", "Global rate limit exceeded");
     return false;

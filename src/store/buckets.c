@@ -80,11 +80,10 @@ enum db_result bucket_take(struct db_tx *tx, const char *name, struct bucket_lim
     return result;
 }
 
-enum db_result bucket_peek(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms,
-                           bool *allowed, int64_t *retry_ms)
+/* The bucket as it is now; an empty one where there is no row. */
+static enum db_result look(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms,
+                           struct bucket *bucket)
 {
-    *allowed = false;
-    *retry_ms = 0;
     struct arena *arena = arena_create();
     struct db_value *row = NULL;
     enum db_result result =
@@ -93,10 +92,35 @@ enum db_result bucket_peek(struct db_tx *tx, const char *name, struct bucket_lim
     if (result == DB_OK)
         stored = (struct bucket){row[0].number, row[1].number};
     arena_destroy(&arena);
-    if (result != DB_OK && result != DB_NOT_FOUND)
+    *bucket = at(&stored, limit, now_ms);
+    return result == DB_NOT_FOUND ? DB_OK : result;
+}
+
+enum db_result bucket_peek(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms,
+                           bool *allowed, int64_t *retry_ms)
+{
+    *allowed = false;
+    *retry_ms = 0;
+    struct bucket bucket;
+    enum db_result result = look(tx, name, limit, now_ms, &bucket);
+    if (result == DB_OK)
+        judge(&bucket, limit, allowed, retry_ms);
+    return result;
+}
+
+enum db_result bucket_left(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms,
+                           int64_t *left, int64_t *next_ms)
+{
+    *left = 0;
+    *next_ms = 0;
+    struct bucket bucket;
+    enum db_result result = look(tx, name, limit, now_ms, &bucket);
+    if (result != DB_OK)
         return result;
-    struct bucket bucket = at(&stored, limit, now_ms);
-    judge(&bucket, limit, allowed, retry_ms);
+    int64_t taken = (bucket.level + ONE - 1) / ONE;
+    *left = taken < limit.capacity ? limit.capacity - taken : 0;
+    if (taken > 0)
+        *next_ms = (bucket.level - (taken - 1) * ONE) * limit.refill_ms / ONE;
     return DB_OK;
 }
 

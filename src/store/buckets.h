@@ -18,6 +18,9 @@ enum db_result bucket_take(struct db_tx *tx, const char *name, struct bucket_lim
 /* Whether one is there, without taking it. */
 enum db_result bucket_peek(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms, bool *allowed,
                            int64_t *retry_ms) NODISCARD;
+/* How many are there now, and after how long (0: it is full) there is one more; for X-RateLimit headers. */
+enum db_result bucket_left(struct db_tx *tx, const char *name, struct bucket_limit limit, int64_t now_ms, int64_t *left,
+                           int64_t *next_ms) NODISCARD;
 /* Fills it again (a success ends a count of failures). */
 enum db_result bucket_reset(struct db_tx *tx, const char *name) NODISCARD;
 

@@ -151,6 +151,33 @@ static void a_bucket_holds_so_many_and_fills_one_by_one(void **state)
     assert_true(take("b", now + INT64_C(86400000) * 365 * 100, &retry));
 }
 
+static int64_t left(int64_t now, int64_t *next)
+{
+    int64_t number = 0;
+    struct db_tx *tx = store_read();
+    assert_int_equal(bucket_left(tx, "b", three_a_minute, now, &number, next), DB_OK);
+    db_end(&tx);
+    return number;
+}
+
+static void a_bucket_tells_what_is_left_and_when_there_is_more(void **state)
+{
+    (void)state;
+    int64_t now = 1000000;
+    int64_t retry = 0, next = 0;
+    assert_int_equal(left(now, &next), 3);
+    assert_int_equal(next, 0);
+    assert_true(take("b", now, &retry));
+    assert_true(take("b", now, &retry));
+    assert_int_equal(left(now, &next), 1);
+    assert_int_equal(next, 20000);
+    assert_int_equal(left(now + 15000, &next), 1);
+    assert_int_equal(next, 5000);
+    assert_int_equal(left(now + 20000, &next), 2);
+    assert_int_equal(left(now + 40000, &next), 3);
+    assert_int_equal(next, 0);
+}
+
 static void a_bucket_is_right_again_after_the_clock_was_set_back(void **state)
 {
     (void)state;
@@ -255,6 +282,7 @@ int main(void)
         store_test(a_client_is_read_with_its_secret),
         store_test(apis_grants_and_connections_are_found),
         store_test(a_bucket_holds_so_many_and_fills_one_by_one),
+        store_test(a_bucket_tells_what_is_left_and_when_there_is_more),
         store_test(a_bucket_is_right_again_after_the_clock_was_set_back),
         store_test(takes_at_the_same_time_never_share_one),
         store_test(log_entries_are_written_in_order_with_auth0s_members),
