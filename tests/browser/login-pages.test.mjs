@@ -135,11 +135,13 @@ test('the pages cannot be framed', async () => {
   const context = await chromium.newContext();
   const page = await context.newPage();
   await page.goto(`${website.origin}/home`);
-  await page.setContent(`<iframe src="${authorizeUrl()}"></iframe>`);
-  await page.waitForTimeout(0);
-  await page.waitForFunction(() => document.querySelector('iframe') !== null);
-  const frame = page.frames()[1];
-  await frame.waitForLoadState().catch(() => {});
+  const [response] = await Promise.all([
+    page.waitForResponse((answer) => answer.url().includes('/u/login/identifier')),
+    page.setContent(`<iframe src="${authorizeUrl()}"></iframe>`),
+  ]);
+  assert.equal(response.headers()['x-frame-options'], 'deny');
+  const [, frame] = page.frames();
+  await frame.waitForURL(/^chrome-error:/);
   assert.equal(await frame.locator('[name=username]').count(), 0);
   await context.close();
 });
