@@ -6,6 +6,7 @@
 #include "cli/dev.h"
 #include "cli/dev_tls.h"
 #include "cli/health.h"
+#include "cli/metrics.h"
 #include "cli/notify_socket.h"
 #include "http/server.h"
 #include "tenant/tenant.h"
@@ -35,6 +36,7 @@ struct serving {
     struct tenant *tenant;
     struct http_router *router;
     struct http_server *server;
+    struct metrics_listener *metrics;   /* NULL where none are wished */
     struct http_server *dev_tls_server; /* NULL where not asked for */
 };
 
@@ -97,10 +99,18 @@ static bool start(struct serving *serving, const char **error)
                                           .trusted_proxies = config->trusted_proxies,
                                           .certificate_file = config->tls_certificate,
                                           .private_key_file = config->tls_key,
+                                          .finished = serve_finished,
                                           .cross_origin = oauth_cross_origin};
     serving->server = http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
-    if (serving->server == NULL || config->dev_tls_listen == NULL)
-        return serving->server != NULL;
+    if (serving->server == NULL)
+        return false;
+    if (config->metrics_listen != NULL) {
+        serving->metrics = serve_metrics(serving->server, serving->tenant, serving->arena, error);
+        if (serving->metrics == NULL)
+            return false;
+    }
+    if (config->dev_tls_listen == NULL)
+        return true;
     if (!dev_tls_files(config, serving->arena, &listener.certificate_file, &listener.private_key_file, error))
         return false;
     listener.listen = config->dev_tls_listen;
@@ -111,6 +121,7 @@ static bool start(struct serving *serving, const char **error)
 
 static void stop(struct serving *serving)
 {
+    metrics_stop(&serving->metrics);
     if (serving->dev_tls_server != NULL)
         http_server_stop(&serving->dev_tls_server, STOP_SECONDS);
     if (serving->server != NULL)

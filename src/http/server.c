@@ -284,12 +284,21 @@ unsigned http_server_port(const struct http_server *server)
     return server->port;
 }
 
+void http_server_load(const struct http_server *server, struct http_server_load *load)
+{
+    *load = (struct http_server_load){
+        .connections = connections_count(server->connections),
+        .requests = atomic_load_explicit(&server->open_calls, memory_order_relaxed),
+        .waiting = workers_waiting(server->workers),
+    };
+}
+
 /* Until no request is open, or the time is over. */
 static void wait_for_calls(struct http_server *server, int64_t until)
 {
     while (atomic_load(&server->open_calls) > 0 && clock_monotonic_ns() < until) {
         connections_drain(server->connections);
-        usleep(2000);
+        usleep(5000);
     }
 }
 
@@ -300,12 +309,13 @@ void http_server_stop(struct http_server **server, unsigned seconds)
     struct http_server *stopping = *server;
     atomic_store(&stopping->is_stopping, true);
     int fd = MHD_quiesce_daemon(stopping->daemon);
-    if (fd >= 0)
-        close(fd);
+    /* Refuses new clients at once; closed when no loop can be looking at it any more. */
+    shutdown(fd, SHUT_RDWR);
     wait_for_calls(stopping, clock_monotonic_ns() + (int64_t)seconds * 1000000000);
     connections_cut_all(stopping->connections);
     /* Handlers that still run are waited for: threads cannot be ended, and their own limits are short. */
     workers_stop(&stopping->workers);
     MHD_stop_daemon(stopping->daemon);
+    close(fd);
     release(server);
 }

@@ -37,7 +37,15 @@ struct http_server *http_server_start(const struct http_server_config *config,
                                       const char **error) NODISCARD;
 /* The port that is listened on. */
 unsigned http_server_port(const struct http_server *server) NODISCARD;
-/* Stops accepting, lets running requests end for at most `seconds`, then closes; *server becomes NULL. */
+struct http_server_load {
+    unsigned connections; /* open */
+    unsigned requests;    /* open, from their first line to the last byte of the answer */
+    unsigned waiting;     /* for a request thread */
+};
+void http_server_load(const struct http_server *server, struct http_server_load *load);
+
+/* Stops accepting, lets open requests end for at most `seconds`, then closes; *server becomes NULL. Handlers that still
+ * run then are waited for: their own limits are short. */
 void http_server_stop(struct http_server **server, unsigned seconds);
 
 #endif
