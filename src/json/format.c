@@ -183,10 +183,11 @@ static bool is_uuid(const char *text)
 static bool is_address(int family, const char *text, bool with_prefix)
 {
     char copy[64], address[16];
-    if (strlen(text) >= sizeof(copy)) {
+    size_t size = strlen(text) + 1;
+    if (size > sizeof(copy)) {
         return false;
     }
-    strcpy(copy, text);
+    memcpy(copy, text, size);
     char *slash = strchr(copy, '/');
     if ((slash != NULL) != with_prefix) {
         return false;

@@ -115,7 +115,10 @@ static bool ends_word(char c, bool in_value)
 /* A word up to the next special character, its escapes resolved. */
 static struct search_value read_word(struct search *s, bool in_value)
 {
-    size_t room = strlen(s->at) + 1, size = 0;
+    size_t room = 1, size = 0;
+    while (!ends_word(s->at[room - 1], in_value)) {
+        room += s->at[room - 1] == '\\' && s->at[room] != '\0' ? 2 : 1;
+    }
     char *text = arena_alloc(s->arena, room);
     bool *wildcards = arena_calloc(s->arena, room, sizeof(*wildcards));
     while (!ends_word(*s->at, in_value)) {
@@ -130,8 +133,12 @@ static struct search_value read_word(struct search *s, bool in_value)
 /* What stands in quotes is meant as it is: no wildcards (known-faults A12). */
 static bool read_phrase(struct search *s, struct search_value *value)
 {
-    char *text = arena_alloc(s->arena, strlen(s->at) + 1);
-    size_t size = 0;
+    *value = (struct search_value){"", NULL};
+    size_t room = 1, size = 0;
+    while (s->at[room] != '"' && s->at[room] != '\0') {
+        room += s->at[room] == '\\' && s->at[room + 1] != '\0' ? 2 : 1;
+    }
+    char *text = arena_alloc(s->arena, room + 1);
     for (s->at++; *s->at != '"'; s->at++) {
         if (s->at[0] == '\\' && s->at[1] != '\0') {
             s->at++;
@@ -257,8 +264,7 @@ static bool read_clause(struct search *s)
 static bool take_operator(struct search *s, const char *word)
 {
     size_t length = strlen(word);
-    if (strncmp(s->at, word, length) != 0 ||
-        strchr(" \t\r\n(", s->at[length]) == NULL) {
+    if (strncmp(s->at, word, length) != 0 || strchr(" \t\r\n(", s->at[length]) == NULL) {
         return false;
     }
     s->at += length;

@@ -10,7 +10,7 @@ struct statement *statement_create(struct arena *arena, enum db_kind kind)
     statement->arena = arena;
     statement->kind = kind;
     statement->text = buffer_create(arena, STATEMENT_BYTES);
-    statement->values = arena_calloc(arena, STATEMENT_VALUES, sizeof(*statement->values));
+    statement->types = arena_strdup(arena, "");
     return statement;
 }
 
@@ -19,12 +19,30 @@ void statement_add(struct statement *statement, const char *sql)
     buffer_add(&statement->text, sql);
 }
 
+static void make_room(struct statement *statement)
+{
+    if (statement->count < statement->room) {
+        return;
+    }
+    size_t room = statement->room == 0 ? 8 : statement->room * 2;
+    struct db_value *values = arena_calloc(statement->arena, room, sizeof(*values));
+    char *types = arena_alloc(statement->arena, room + 1);
+    for (size_t i = 0; i < statement->count; i++) {
+        values[i] = statement->values[i];
+        types[i] = statement->types[i];
+    }
+    statement->values = values;
+    statement->types = types;
+    statement->room = room;
+}
+
 static void bind(struct statement *statement, char type, struct db_value value)
 {
     if (statement->count >= STATEMENT_VALUES) {
         statement->overflowed = true;
         return;
     }
+    make_room(statement);
     statement->types[statement->count] = type;
     statement->values[statement->count++] = value;
 }

@@ -11,9 +11,10 @@ struct statement {
     struct arena *arena;
     enum db_kind kind;
     struct buffer text;
-    char types[STATEMENT_VALUES + 1];
+    char *types; /* a letter a value, NUL-ended */
     struct db_value *values;
     size_t count;
+    size_t room;
     bool overflowed; /* too long, or too many values */
 };
 

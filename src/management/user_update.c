@@ -206,7 +206,8 @@ static bool change_user(struct call *call, struct db_tx *tx, const char *hash, s
         return management_store_failed(call->x);
     }
     if (!user_of_path(call, tx, user) || !call_matches(call, user->version) ||
-        !read_connection(call, tx, user->connection, &connection) || !check_connection(call, user, connection)) {
+        !read_connection(call, tx, user->connection, &connection) ||
+        !check_connection(call, user, connection)) {
         return false;
     }
     yyjson_mut_doc *doc = json_thaw(call->arena, user->doc);
