@@ -35,17 +35,17 @@ static const struct range {
     uint32_t first, last;
     enum script script;
 } ranges[] = {
-    {0x00C0, 0x00D6, LATIN},    {0x00D8, 0x00F6, LATIN},    {0x00F8, 0x012F, LATIN}, {0x0132, 0x0137, LATIN},
-    {0x0139, 0x0148, LATIN},    {0x014A, 0x017E, LATIN},    {0x0180, 0x01BF, LATIN}, {0x01C4, 0x0236, LATIN},
-    {0x0370, 0x0373, GREEK},    {0x0376, 0x0377, GREEK},    {0x0386, 0x0386, GREEK}, {0x0388, 0x03FF, GREEK},
-    {0x0400, 0x0481, CYRILLIC}, {0x048A, 0x052F, CYRILLIC}, {0x0531, 0x0587, ALONE}, {0x05D0, 0x05EA, ALONE},
-    {0x0620, 0x06FF, ALONE},    {0x0900, 0x097F, ALONE},    {0x0980, 0x09FF, ALONE}, {0x0A00, 0x0A7F, ALONE},
-    {0x0A80, 0x0AFF, ALONE},    {0x0B00, 0x0B7F, ALONE},    {0x0B80, 0x0BFF, ALONE}, {0x0C00, 0x0C7F, ALONE},
-    {0x0C80, 0x0CFF, ALONE},    {0x0D00, 0x0D7F, ALONE},    {0x0D80, 0x0DFF, ALONE}, {0x0E01, 0x0E4E, ALONE},
-    {0x0E80, 0x0EFF, ALONE},    {0x1000, 0x109F, ALONE},    {0x10D0, 0x10FF, ALONE}, {0x1200, 0x139F, ALONE},
-    {0x1780, 0x17FF, ALONE},    {0x1E00, 0x1EFF, LATIN},    {0x1F00, 0x1FFF, GREEK}, {0x3005, 0x3007, HAN},
-    {0x3041, 0x3096, KANA},     {0x30A1, 0x30FE, KANA},     {0x3105, 0x312F, HAN},   {0x3400, 0x4DBF, HAN},
-    {0x4E00, 0x9FFF, HAN},      {0xAC00, 0xD7A3, HANGUL},   {0x20000, 0x323AF, HAN},
+    {0x00C0, 0x00D6, LATIN},    {0x00D8, 0x00F6, LATIN},    {0x00F8, 0x012F, LATIN},  {0x0132, 0x0137, LATIN},
+    {0x0139, 0x0148, LATIN},    {0x014A, 0x017E, LATIN},    {0x0180, 0x01BF, LATIN},  {0x01C4, 0x0236, LATIN},
+    {0x0370, 0x0373, GREEK},    {0x0376, 0x0377, GREEK},    {0x0386, 0x0386, GREEK},  {0x0388, 0x03FF, GREEK},
+    {0x0400, 0x0481, CYRILLIC}, {0x048A, 0x052F, CYRILLIC}, {0x0531, 0x0587, ALONE},  {0x05D0, 0x05EA, ALONE},
+    {0x0620, 0x06FF, ALONE},    {0x0900, 0x097F, ALONE},    {0x0980, 0x09FF, ALONE},  {0x0A00, 0x0A7F, ALONE},
+    {0x0A80, 0x0AFF, ALONE},    {0x0B00, 0x0B7F, ALONE},    {0x0B80, 0x0BFF, ALONE},  {0x0C00, 0x0C7F, ALONE},
+    {0x0C80, 0x0CFF, ALONE},    {0x0D00, 0x0D7F, ALONE},    {0x0D80, 0x0DFF, ALONE},  {0x0E01, 0x0E4E, ALONE},
+    {0x0E80, 0x0EFF, ALONE},    {0x1000, 0x109F, ALONE},    {0x10D0, 0x10FF, ALONE},  {0x1200, 0x139F, ALONE},
+    {0x1780, 0x17B3, ALONE},    {0x17B6, 0x17FF, ALONE},    {0x1E00, 0x1EFF, LATIN},  {0x1F00, 0x1FFF, GREEK},
+    {0x3005, 0x3007, HAN},      {0x3041, 0x3096, KANA},     {0x30A1, 0x30FE, KANA},   {0x3105, 0x312F, HAN},
+    {0x3400, 0x4DBF, HAN},      {0x4E00, 0x9FFF, HAN},      {0xAC00, 0xD7A3, HANGUL}, {0x20000, 0x323AF, HAN},
 };
 
 /* Small letters of other scripts that look like a Latin one. A name of these alone would pass for a Latin name. */
@@ -83,9 +83,10 @@ static bool is_ascii_letter(uint32_t point)
     return point < 0x80 && point != 0 && strchr(ASCII_LETTERS, (int)point) != NULL;
 }
 
+/* But for U+034F, which joins nothing that anyone sees and would map to nothing at all. */
 static bool is_mark(uint32_t point)
 {
-    return point >= 0x0300 && point <= 0x036F;
+    return point >= 0x0300 && point <= 0x036F && point != 0x034F;
 }
 
 static bool is_lookalike(uint32_t point)
@@ -191,7 +192,8 @@ static char *fold(struct arena *arena, const char *text, size_t length, const ch
         i += run;
     }
     const char *result = buffer_text(&folded);
-    return folded.overflowed || !letters_fit(result) ? NULL : arena_strdup(arena, result);
+    return folded.overflowed || result[0] == '\0' || !letters_fit(result) ? NULL
+                                                                          : arena_strdup(arena, result);
 }
 
 /* Whether it is a host name of two labels at least (RFC 1123: letters, digits and inner hyphens). */

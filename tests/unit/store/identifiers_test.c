@@ -72,6 +72,9 @@ static void what_could_imitate_another_address_is_refused(void **state)
 {
     (void)state;
     static const char *const addresses[] = {
+        "\xcd\x8f@x.test", /* combining grapheme joiner, alone */
+        "vin\xcd\x8f"
+        "cent@x.test",
         "v\xd0\xbeva@x.test",              /* one Cyrillic o among Latin letters */
         "\xd0\xb0\xd1\x81\xd0\xb5@x.test", /* Cyrillic letters alone that read "ace" */
         "\xce\xbf.1@x.test",               /* Greek omicron */
