@@ -2,12 +2,13 @@
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "script/outgoing.h"
 #include "store/users.h"
 #include "json/merge.h"
 
 #include <string.h>
 
-enum { UPDATE_TRIES = 5, TOKEN_SECONDS = 300 };
+enum { UPDATE_TRIES = 5, TOKEN_SECONDS = 300, HTTP_CALLS_MOST = 50 };
 
 /* One try at the update; DB_NOT_FOUND where another changed the user meanwhile, with *exists true. */
 static enum db_result try_update(struct rules_calls *calls, struct arena *arena, const char *user_id,
@@ -104,12 +105,19 @@ static const char *access_token(void *context, struct arena *arena, UNUSED yyjso
     return json_write_doc(arena, answer);
 }
 
+static const char *http(void *context, struct arena *arena, yyjson_val *arguments, const char **error)
+{
+    struct tenant *tenant = ((struct rules_calls *)context)->tenant;
+    return script_http(tenant->http, arena, arguments, tenant->config->script_seconds * 1000, error);
+}
+
 void rules_calls_allow(struct rules_calls *calls, struct script_job *job)
 {
     static const struct script_call table[] = {
         {"users.updateAppMetadata", 20, update_app_metadata},
         {"users.updateUserMetadata", 20, update_user_metadata},
         {"accessToken", 1, access_token},
+        {"http", HTTP_CALLS_MOST, http},
     };
     job->calls = table;
     job->call_count = ARRAY_LENGTH(table);

@@ -254,6 +254,45 @@ static void add_console(yyjson_mut_doc *doc, yyjson_mut_val *entry, const struct
     }
 }
 
+/* An address for a log: without a user, a password or a query. */
+static const char *public_address(struct arena *arena, const char *url)
+{
+    const char *authority = strstr(url, "://");
+    if (authority == NULL)
+        return "";
+    authority += 3;
+    size_t authority_size = strcspn(authority, "/?#");
+    const char *host = memrchr(authority, '@', authority_size);
+    host = host == NULL ? authority : host + 1;
+    return arena_printf(arena, "%.*s%.*s", (int)(authority - url), url, (int)strcspn(host, "?#"), host);
+}
+
+static void add_http(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *entry,
+                     const struct script_report *report, size_t stage)
+{
+    yyjson_mut_val *calls = NULL;
+    for (size_t i = 0; i < report->called_count; i++) {
+        const struct script_called *called = &report->called[i];
+        const char *method = json_text(called->arguments, "method");
+        const char *url = json_text(called->arguments, "url");
+        if (called->stage != stage || strcmp(called->name, "http") != 0 || method == NULL || url == NULL)
+            continue;
+        if (calls == NULL)
+            calls = yyjson_mut_obj_add_arr(doc, entry, "http");
+        yyjson_mut_val *call = yyjson_mut_arr_add_obj(doc, calls);
+        yyjson_mut_obj_add_str(doc, call, "method", method);
+        yyjson_mut_obj_add_str(doc, call, "url", public_address(arena, url));
+        yyjson_mut_obj_add_int(doc, call, "ms", called->ms);
+        yyjson_val *answer = json_parse_own(arena, called->answer);
+        if (json_member(answer, "status") != NULL)
+            yyjson_mut_obj_add_int(doc, call, "status", json_int(answer, "status", 0));
+        else
+            yyjson_mut_obj_add_str(doc, call, "error",
+                                   json_text(answer, "error") != NULL ? json_text(answer, "error")
+                                                                      : "not sent");
+    }
+}
+
 static yyjson_val *record_of(struct arena *arena, const struct rule_set *set,
                              const struct script_report *report, const struct rules_outcome *outcome)
 {
@@ -270,6 +309,7 @@ static yyjson_val *record_of(struct arena *arena, const struct rule_set *set,
         if (yyjson_is_num(json_member(run, "ms")))
             yyjson_mut_obj_add_val(doc, entry, "ms", yyjson_val_mut_copy(doc, json_member(run, "ms")));
         add_console(doc, entry, report, i);
+        add_http(arena, doc, entry, report, i);
         if (outcome->error != NULL && outcome->refusing_rule == set->rules[i].name)
             yyjson_mut_obj_add_val(doc, entry, "error",
                                    error_record(doc, outcome, json_member(report->answer, "error")));

@@ -249,6 +249,8 @@ struct engine *engine_create(size_t memory_bytes)
     if (engine->base == NULL)
         return NULL;
     engine->store = JS_NewObjectProto(engine->base, JS_NULL);
+    /* Nobody reads the programs' own lines and names; without them they load in half the time. */
+    JS_SetStripInfo(engine->rt, JS_STRIP_DEBUG);
     for (size_t i = 0; i < script_program_count; i++) {
         struct program *program = &engine->programs[engine->program_count++];
         program->name = script_programs[i].name;
@@ -259,6 +261,7 @@ struct engine *engine_create(size_t memory_bytes)
             return NULL;
         }
     }
+    JS_SetStripInfo(engine->rt, 0);
     JS_RunGC(engine->rt);
     engine->baseline = engine->heap->malloc_size;
     JS_SetMemoryLimit(engine->rt, engine->baseline + memory_bytes);

@@ -82,10 +82,21 @@ struct script_line {
     const char *text;
 };
 
+/* A call that the script made, and what came of it. */
+struct script_called {
+    const char *name;
+    unsigned stage;
+    int64_t ms;
+    yyjson_val *arguments;
+    const char *answer; /* NULL where it failed */
+};
+
 struct script_report {
     yyjson_val *answer; /* as script_run gives it; NULL where the outcome has none */
     const struct script_line *lines;
     size_t line_count;
+    const struct script_called *called; /* in order */
+    size_t called_count;
     unsigned stage; /* the stage that the job had reached; tells which rule was killed */
     int64_t cpu_ns; /* of the worker, for this job */
 };

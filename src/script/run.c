@@ -34,6 +34,8 @@ struct run {
     struct script_line *lines;
     unsigned *call_counts; /* beside job->calls */
     unsigned call_count;
+    struct script_called *called;
+    size_t called_room;
     bool is_last;
 };
 
@@ -244,6 +246,21 @@ static const struct script_call *find_call(const struct run *run, const char *na
     return NULL;
 }
 
+static void note_call(struct run *run, struct script_called called)
+{
+    struct script_report *report = run->report;
+    if (report->called_count == run->called_room) {
+        size_t room = run->called_room == 0 ? 4 : run->called_room * 2;
+        struct script_called *list = arena_calloc(run->arena, room, sizeof *list);
+        if (report->called_count > 0)
+            memcpy(list, run->called, report->called_count * sizeof *list);
+        run->called = list;
+        run->called_room = room;
+        report->called = list;
+    }
+    run->called[report->called_count++] = called;
+}
+
 static enum verdict answer_call(struct run *run, const struct frame *frame)
 {
     const char *name_end = memchr(frame->data, 0, frame->size);
@@ -262,7 +279,14 @@ static enum verdict answer_call(struct run *run, const struct frame *frame)
         return send_reply(run, frame->id, NULL, "what was sent is no JSON that the server takes");
     uint32_t id = frame->id;
     const char *fault = NULL;
+    int64_t start_ns = clock_monotonic_ns();
     const char *answer = call->run(run->job->context, run->arena, arguments, &fault);
+    note_call(run,
+              (struct script_called){.name = call->name,
+                                     .stage = atomic_load_explicit(run->slot->stage, memory_order_relaxed),
+                                     .ms = (clock_monotonic_ns() - start_ns) / 1000000,
+                                     .arguments = arguments,
+                                     .answer = answer});
     return send_reply(run, id, answer, fault != NULL ? fault : "the server could not do it");
 }
 

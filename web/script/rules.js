@@ -307,12 +307,12 @@
         log: write('l'), info: write('i'), warn: write('w'), error: write('e'), debug: write('d'), trace: write('d'),
         dir: write('l'),
     }));
-    provide('setTimeout', (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), false));
-    provide('setInterval', (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), true));
-    provide('setImmediate', (run, ...values) => host.timer(0, guarded(() => run(...values)), false));
-    provide('clearTimeout', (id) => host.clear(+id));
-    provide('clearInterval', (id) => host.clear(+id));
-    provide('clearImmediate', (id) => host.clear(+id));
+    globalThis.setTimeout = (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), false);
+    globalThis.setInterval = (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), true);
+    globalThis.setImmediate = (run, ...values) => host.timer(0, guarded(() => run(...values)), false);
+    globalThis.clearTimeout = (id) => host.clear(+id);
+    globalThis.clearInterval = (id) => host.clear(+id);
+    globalThis.clearImmediate = (id) => host.clear(+id);
     provideLater('require', () => library().require);
     const others = ['Buffer', 'URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'fetch', 'Headers',
         'request', 'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
