@@ -140,12 +140,21 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
-    va_list measure;
-    va_copy(measure, args);
-    int length = vsnprintf(NULL, 0, format, measure);
-    va_end(measure);
+    /* Most texts fit into what is left of the block, and are made there; only for others is it measured first. */
+    struct block *block = arena->blocks;
+    size_t room = block == NULL ? 0 : block->size - block->used;
+    char *there = block == NULL ? NULL : (char *)block->data + block->used;
+    va_list first;
+    va_copy(first, args);
+    int length = vsnprintf(there, room, format, first);
+    va_end(first);
     if (length < 0)
         out_of_memory();
+    /* Blocks and pieces are multiples of the alignment, so the piece given out now is the one just written. */
+    if ((size_t)length < room)
+        return arena_alloc(arena, (size_t)length + 1);
+    if (room > 0)
+        explicit_bzero(there, room);
     char *text = arena_alloc(arena, (size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, args);
     return text;

@@ -1,5 +1,6 @@
 #include "crypto/jwt.h"
 
+#include "base/buffer.h"
 #include "base/encode.h"
 #include "crypto/digest.h"
 
@@ -11,12 +12,25 @@ enum { TOKEN_MAXIMUM_BYTES = 16 * 1024 };
 /* Above 2^53 a number is no longer exact in every reader; no time of ours comes near. */
 static const double time_maximum = 9007199254740992.0;
 
-/* base64url(header).base64url(claims), the text that is signed. */
-static const char *signing_input(struct arena *arena, const char *header, yyjson_mut_val *claims)
+enum { BASE64URL_ROOM = 16 /* over 4/3 of a text: rounding, a dot, NUL */ };
+
+/* Starts a token: base64url(header).base64url(claims), the text that is signed, with room for a signature behind it. */
+static struct buffer begin_token(struct arena *arena, const char *header, yyjson_mut_val *claims)
 {
     const char *payload = json_write_mut(arena, claims);
-    return arena_printf(arena, "%s.%s", base64url_encode(arena, bytes_of_text(header)),
-                        base64url_encode(arena, bytes_of_text(payload)));
+    size_t most = (strlen(header) + strlen(payload) + SIGNING_KEY_SIGNATURE_BYTES) * 4 / 3 + BASE64URL_ROOM;
+    struct buffer token = buffer_create(arena, most);
+    buffer_add(&token, base64url_encode(arena, bytes_of_text(header)));
+    buffer_add_char(&token, '.');
+    buffer_add(&token, base64url_encode(arena, bytes_of_text(payload)));
+    return token;
+}
+
+static char *end_token(struct arena *arena, struct buffer *token, struct bytes signature)
+{
+    buffer_add_char(token, '.');
+    buffer_add(token, base64url_encode(arena, signature));
+    return arena_strdup(arena, buffer_text(token));
 }
 
 char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const char *typ,
@@ -24,21 +38,19 @@ char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const c
 {
     const char *header =
         arena_printf(arena, "{\"alg\":\"RS256\",\"typ\":\"%s\",\"kid\":\"%s\"}", typ, signing_key_kid(key));
-    const char *input = signing_input(arena, header, claims);
+    struct buffer token = begin_token(arena, header, claims);
     uint8_t signature[SIGNING_KEY_SIGNATURE_BYTES];
-    if (!signing_key_sign(key, bytes_of_text(input), signature))
+    if (!signing_key_sign(key, bytes_of_text(buffer_text(&token)), signature))
         return NULL;
-    const char *end = base64url_encode(arena, (struct bytes){.data = signature, .size = sizeof signature});
-    return arena_printf(arena, "%s.%s", input, end);
+    return end_token(arena, &token, (struct bytes){.data = signature, .size = sizeof signature});
 }
 
 char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *claims)
 {
-    const char *input = signing_input(arena, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims);
+    struct buffer token = begin_token(arena, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims);
     uint8_t mac[32];
-    hmac_sha256(key, bytes_of_text(input), mac);
-    return arena_printf(arena, "%s.%s", input,
-                        base64url_encode(arena, (struct bytes){.data = mac, .size = sizeof mac}));
+    hmac_sha256(key, bytes_of_text(buffer_text(&token)), mac);
+    return end_token(arena, &token, (struct bytes){.data = mac, .size = sizeof mac});
 }
 
 /* One part of a token as a JSON object. */

@@ -1,5 +1,6 @@
 #include "store/clients.h"
 
+#include "store/doc_cache.h"
 #include "store/sealed.h"
 
 enum db_result client_by_id(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
@@ -8,18 +9,20 @@ enum db_result client_by_id(struct db_tx *tx, struct arena *arena, const struct 
     *client = (struct client){0};
     struct db_value *row = NULL;
     enum db_result result =
-        db_row(tx, arena, &row, "SELECT id, sealed, doc, is_system, version FROM clients WHERE id = ?", "t",
-               client_id);
+        db_row(tx, arena, &row, "SELECT id, sealed, is_system, version, created_at FROM clients WHERE id = ?",
+               "t", client_id);
     if (result != DB_OK)
         return result;
     *client = (struct client){
         .client_id = row[0].text,
-        .doc = json_parse_own(arena, row[2].text),
-        .is_system = row[3].number != 0,
-        .version = row[4].number,
+        .is_system = row[2].number != 0,
+        .version = row[3].number,
     };
-    if (row[1].is_null)
-        return DB_OK;
+    const struct doc_name name = {
+        .table = "clients", .id = row[0].text, .version = row[3].number, .created_at = row[4].number};
+    result = doc_cache_read(tx, arena, &name, "SELECT doc, version FROM clients WHERE id = ?", &client->doc);
+    if (result != DB_OK || row[1].is_null)
+        return result;
     struct bytes secret;
     result = sealed_open(keyring, arena, "clients", client->client_id, row[1].text, &secret);
     if (result == DB_OK)
@@ -27,12 +30,17 @@ enum db_result client_by_id(struct db_tx *tx, struct arena *arena, const struct 
     return result;
 }
 
-/* The one column `doc` of a row that was found, or was not. */
-static enum db_result doc_of(struct arena *arena, enum db_result result, const struct db_value *row,
-                             yyjson_val **doc)
+/* The document of the row of id, version and created_at that was found in `table`, or was not. */
+static enum db_result kept_doc(struct db_tx *tx, struct arena *arena, enum db_result result,
+                               const struct db_value *row, const char *table, const char *sql,
+                               yyjson_val **doc)
 {
-    *doc = result == DB_OK ? json_parse_own(arena, row[0].text) : NULL;
-    return result;
+    *doc = NULL;
+    if (result != DB_OK)
+        return result;
+    const struct doc_name name = {
+        .table = table, .id = row[0].text, .version = row[1].number, .created_at = row[2].number};
+    return doc_cache_read(tx, arena, &name, sql, doc);
 }
 
 enum db_result resource_server_by_identifier(struct db_tx *tx, struct arena *arena, const char *identifier,
@@ -40,8 +48,10 @@ enum db_result resource_server_by_identifier(struct db_tx *tx, struct arena *are
 {
     struct db_value *row = NULL;
     enum db_result result =
-        db_row(tx, arena, &row, "SELECT doc FROM resource_servers WHERE identifier = ?", "t", identifier);
-    return doc_of(arena, result, row, doc);
+        db_row(tx, arena, &row, "SELECT id, version, created_at FROM resource_servers WHERE identifier = ?",
+               "t", identifier);
+    return kept_doc(tx, arena, result, row, "resource_servers",
+                    "SELECT doc, version FROM resource_servers WHERE id = ?", doc);
 }
 
 enum db_result client_grant_for(struct db_tx *tx, struct arena *arena, const char *client_id,
@@ -49,17 +59,21 @@ enum db_result client_grant_for(struct db_tx *tx, struct arena *arena, const cha
 {
     struct db_value *row = NULL;
     enum db_result result =
-        db_row(tx, arena, &row, "SELECT doc FROM client_grants WHERE client_id = ? AND audience = ?", "tt",
+        db_row(tx, arena, &row,
+               "SELECT id, version, created_at FROM client_grants WHERE client_id = ? AND audience = ?", "tt",
                client_id, audience);
-    return doc_of(arena, result, row, doc);
+    return kept_doc(tx, arena, result, row, "client_grants",
+                    "SELECT doc, version FROM client_grants WHERE id = ?", doc);
 }
 
 enum db_result connection_by_name(struct db_tx *tx, struct arena *arena, const char *name, yyjson_val **doc)
 {
     struct db_value *row = NULL;
     enum db_result result =
-        db_row(tx, arena, &row, "SELECT doc FROM connections WHERE name = ? OR id = ?", "tt", name, name);
-    return doc_of(arena, result, row, doc);
+        db_row(tx, arena, &row, "SELECT id, version, created_at FROM connections WHERE name = ? OR id = ?",
+               "tt", name, name);
+    return kept_doc(tx, arena, result, row, "connections",
+                    "SELECT doc, version FROM connections WHERE id = ?", doc);
 }
 
 enum db_result connections_of_client(struct db_tx *tx, struct arena *arena, const char *client_id,

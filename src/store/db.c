@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/doc_cache.h"
 #include "store/driver.h"
 #include "store/migrations.h"
 
@@ -15,18 +16,24 @@ enum db_result db_open(const char *where, unsigned connections, struct arena *ar
 {
     *db = NULL;
     *error = NULL;
+    enum db_result result = DB_FAILED;
     if (strncmp(where, "sqlite:", 7) == 0 && where[7] != '\0')
-        return sqlite_driver.open(where + 7, connections, arena, db, error);
-    if (strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0)
-        return postgres_driver.open(where, connections, arena, db, error);
-    *error = "a store is named sqlite:PATH or postgresql://…";
-    return DB_FAILED;
+        result = sqlite_driver.open(where + 7, connections, arena, db, error);
+    else if (strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0)
+        result = postgres_driver.open(where, connections, arena, db, error);
+    else
+        *error = "a store is named sqlite:PATH or postgresql://…";
+    if (result == DB_OK)
+        (*db)->documents = doc_cache_create();
+    return result;
 }
 
 void db_close(struct db **db)
 {
-    if (*db != NULL)
+    if (*db != NULL) {
+        doc_cache_free(&(*db)->documents);
         (*db)->driver->close(*db);
+    }
     *db = NULL;
 }
 

@@ -4,8 +4,11 @@
 
 #include "store/db.h"
 
+struct doc_cache;
+
 struct db {
     const struct db_driver *driver;
+    struct doc_cache *documents;
 };
 
 struct db_tx {
