@@ -8,7 +8,7 @@
 
 enum { CALL_MS = 15000, LARGEST_ANSWER = 256 * 1024 };
 
-const char demo_rule_name[] = "User-initiated MFA (demo)";
+const char demo_rule_name[] = "User-initiated MFA demo";
 
 struct step {
     struct tenant *tenant;
