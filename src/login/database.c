@@ -18,6 +18,11 @@ bool database_allows_signup(yyjson_val *connection)
     return !json_bool(json_member(connection, "options"), "disable_signup", false);
 }
 
+bool database_allows_reset(yyjson_val *connection)
+{
+    return !json_bool(json_member(connection, "options"), "disable_self_service_change_password", false);
+}
+
 bool database_username_fits(yyjson_val *connection, const char *username)
 {
     yyjson_val *validation =

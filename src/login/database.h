@@ -8,7 +8,9 @@
 bool database_takes_usernames(yyjson_val *connection) NODISCARD;
 /* Whether strangers may sign up (options.disable_signup). */
 bool database_allows_signup(yyjson_val *connection) NODISCARD;
-/* Why a username is none for this connection; NULL where it is one. Length from options.validation.username. */
+/* Whether people may choose a new password by mail (options.disable_self_service_change_password). */
+bool database_allows_reset(yyjson_val *connection) NODISCARD;
+/* Whether it is a username for this connection: its characters, and its length by options.validation.username. */
 bool database_username_fits(yyjson_val *connection, const char *username) NODISCARD;
 
 /*

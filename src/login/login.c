@@ -1,7 +1,7 @@
 #include "login/login.h"
 
 #include "base/encode.h"
-#include "base/log.h"
+#include "session/expired.h"
 
 #include <string.h>
 
@@ -21,14 +21,6 @@ const char *login_step_path(const char *step)
             return step_paths[i].path;
     }
     return "/authorize/resume";
-}
-
-static void reply_expired(struct http_exchange *x)
-{
-    tenant_reply_error_page(
-        x, 400, NULL, "expired", "invalid_request",
-        "You may have pressed the back button, refreshed during login, opened too many login "
-        "dialogs, or there is some issue with cookies.");
 }
 
 void login_reply_store_failure(struct login_call *call)
@@ -92,7 +84,7 @@ bool login_open(struct http_exchange *x, struct login_call *call)
     }
     db_end(&tx);
     if (fault == TRANSACTION_UNKNOWN)
-        reply_expired(x);
+        transaction_reply_expired(x);
     else if (fault == TRANSACTION_FAILED)
         login_reply_store_failure(call);
     if (fault != TRANSACTION_FINE)
@@ -166,7 +158,7 @@ void login_reply_conflict(struct login_call *call)
     if (fault == TRANSACTION_FINE)
         login_go(call, login_step_path(json_mut_text(call->transaction->root, "step")));
     else if (fault == TRANSACTION_UNKNOWN)
-        reply_expired(call->x);
+        transaction_reply_expired(call->x);
     else
         login_reply_store_failure(call);
 }

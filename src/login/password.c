@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Writes that meet others at the same rows are tried again so often. */
+enum { WRITE_TRIES = 4 };
+
 /* One try: what was read before its hash is computed. */
 struct password_try {
     struct login_call *call;
@@ -41,10 +44,10 @@ static void show_screen(struct password_try *attempt, int status, const char *er
     struct login_call *call = attempt->call;
     json_set_text(call->variables, call->root, "username", attempt->identifier);
     json_set_text(call->variables, call->root, "editUrl", login_url(call, "/u/login/identifier"));
-    const char *name = json_text(attempt->connection, "name");
-    json_set_text(call->variables, call->root, "resetUrl",
-                  login_url(call, arena_printf(call->arena, "/u/reset-password/request/%s",
-                                               percent_encode(call->arena, name))));
+    const char *name = percent_encode(call->arena, json_text(attempt->connection, "name"));
+    if (database_allows_reset(attempt->connection))
+        json_set_text(call->variables, call->root, "resetUrl",
+                      login_url(call, arena_printf(call->arena, "/u/reset-password/request/%s", name)));
     if (database_allows_signup(attempt->connection))
         json_set_text(call->variables, call->root, "signupUrl", login_url(call, "/u/signup/identifier"));
     login_show(call, status, "login-password", error);
@@ -132,7 +135,7 @@ static void show_verdict(struct password_try *attempt, enum protection_verdict v
     }
 }
 
-static void refuse(struct password_try *attempt)
+static enum db_result store_refusal(struct password_try *attempt)
 {
     struct login_call *call = attempt->call;
     struct db_tx *tx = NULL;
@@ -141,13 +144,21 @@ static void refuse(struct password_try *attempt)
         result = protection_failed(tx, call->arena, &attempt->protection, &attempt->verdict);
     if (result == DB_OK && attempt->verdict == PROTECTION_LOCKED) {
         /* A lock ends the login that met it, so that nobody goes on guessing in it afterwards (known-faults C3). */
-        result = login_transaction_finish(tx, call->transaction);
-        if (result == DB_CONFLICT)
-            result = DB_OK;
+        enum db_result finished = login_transaction_finish(tx, call->transaction);
+        result = finished == DB_CONFLICT ? DB_OK : finished;
     }
     if (result == DB_OK)
         result = db_commit(&tx);
     db_rollback(&tx);
+    return result;
+}
+
+static void refuse(struct password_try *attempt)
+{
+    struct login_call *call = attempt->call;
+    enum db_result result = DB_CONFLICT;
+    for (int i = 0; i < WRITE_TRIES && result == DB_CONFLICT; i++)
+        result = store_refusal(attempt);
     if (result != DB_OK) {
         login_reply_store_failure(call);
         return;
@@ -190,7 +201,7 @@ static void accept(struct password_try *attempt, const char *new_hash)
     enum db_result result = db_begin_write(call->tenant->db, &tx);
     if (result == DB_OK)
         result = store_success(attempt, tx, new_hash, &unchanged);
-    if (result == DB_OK)
+    if (result == DB_OK && unchanged && attempt->verdict == PROTECTION_FREE)
         result = db_commit(&tx);
     db_rollback(&tx);
     if (result == DB_CONFLICT)

@@ -37,6 +37,20 @@ static enum db_result take_allowance(struct http_exchange *x, struct db_tx *tx, 
                        &retry_ms);
 }
 
+/* The account that gets the link: none where the connection is unknown, or its people may not do this by themselves. */
+static enum db_result find_account(struct http_exchange *x, struct db_tx *tx, const struct reset_wish *wish,
+                                   struct user *user, const char **email)
+{
+    yyjson_val *connection = NULL;
+    *email = NULL;
+    enum db_result result = connection_by_name(tx, x->arena, wish->connection, &connection);
+    if (result == DB_OK)
+        result = user_by_login(tx, x->arena, json_text(connection, "name"), wish->identifier, user);
+    if (result == DB_OK && database_allows_reset(connection))
+        *email = json_text(user->doc, "email");
+    return result == DB_NOT_FOUND ? DB_OK : result;
+}
+
 enum db_result reset_send(struct http_exchange *x, const struct reset_wish *wish)
 {
     struct tenant *tenant = tenant_of(x);
@@ -46,9 +60,8 @@ enum db_result reset_send(struct http_exchange *x, const struct reset_wish *wish
     enum db_result result = db_begin_write(tenant->db, &tx);
     if (result != DB_OK)
         return result;
-    enum db_result found = user_by_login(tx, x->arena, wish->connection, wish->identifier, &user);
-    const char *email = found == DB_OK ? json_text(user.doc, "email") : NULL;
-    result = found == DB_NOT_FOUND ? DB_OK : found;
+    const char *email = NULL;
+    result = find_account(x, tx, wish, &user, &email);
     if (result == DB_OK)
         result = take_allowance(x, tx, wish, email != NULL ? &user : NULL, &allowed);
     if (result == DB_OK && email != NULL && allowed)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "session/expired.h"
 #include "session/remembered.h"
 #include "store/settings.h"
 
@@ -11,21 +12,7 @@ const char acr_multifactor[] = "http://schemas.openid.net/pape/policies/2007/06/
 
 void login_reply_expired(struct http_exchange *x)
 {
-    yyjson_val *settings = NULL;
-    struct db_tx *tx = NULL;
-    if (db_begin_read(tenant_of(x)->db, &tx) == DB_OK &&
-        settings_get(tx, x->arena, "tenant", &settings) != DB_OK)
-        settings = NULL;
-    db_end(&tx);
-    const char *route = json_text(settings, "default_redirection_uri");
-    if (route != NULL && *route != '\0') {
-        http_redirect(x, 302, url_with_parameter(x->arena, route, "iss", tenant_of(x)->config->issuer));
-        return;
-    }
-    tenant_reply_error_page(
-        x, 400, NULL, "expired", "invalid_request",
-        "You may have pressed the back button, refreshed during login, opened too many login "
-        "dialogs, or there is some issue with cookies.");
+    transaction_reply_expired(x);
 }
 
 void login_reply_failure(struct http_exchange *x)

@@ -11,6 +11,8 @@
 
 static const int64_t LOCK_MS = INT64_C(30) * 24 * 3600 * 1000;
 enum { PACE_CAPACITY = 20, PACE_REFILL_MS = 6000 };
+/* An attacker with many addresses must not fill a mailbox: so many mails about locks, then one an hour. */
+static const struct bucket_limit mail_limit = {.capacity = 10, .refill_ms = 3600 * 1000};
 
 /* Auth0's defaults of a new tenant. */
 struct policy {
@@ -168,10 +170,13 @@ static enum db_result lock(struct db_tx *tx, struct arena *arena, const struct p
         result = db_exec(
             tx, NULL, "INSERT INTO blocks (user_key, ip, doc, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
             "tttii", key, address, json_write_doc(arena, doc), now, now + LOCK_MS);
-    if (result == DB_OK)
-        result = bucket_reset(tx, failures_name(arena, key, address));
     const char *email = attempt->user != NULL ? json_text(attempt->user->doc, "email") : NULL;
-    if (result == DB_OK && policy->notifies && email != NULL)
+    bool mails = policy->notifies && email != NULL;
+    int64_t retry_ms = 0;
+    if (result == DB_OK && mails)
+        result =
+            bucket_take(tx, arena_printf(arena, "unlock-mail:%s", key), mail_limit, now, &mails, &retry_ms);
+    if (result == DB_OK && mails)
         result = link_send(tenant_of(attempt->x), tx, arena,
                            &(struct link_wish){.kind = LINK_UNBLOCK,
                                                .user_id = attempt->user->user_id,
@@ -185,33 +190,33 @@ static enum db_result lock(struct db_tx *tx, struct arena *arena, const struct p
     return result;
 }
 
-/* Counts the failure for the account; locks it with the last one. */
+/*
+ * Counts the failure for the account; locks it with the last one. The bucket comes first: taking from it waits for whoever else
+ * is at it, and what they locked is seen by the read behind it. It stays empty while the lock holds.
+ */
 static enum db_result count_failure(struct db_tx *tx, struct arena *arena,
                                     const struct protection_try *attempt, const struct policy *policy,
                                     enum protection_verdict *verdict)
 {
     const char *key = key_of(arena, attempt);
     const char *address = address_of(arena, policy, attempt->x);
-    bool locked = false;
-    enum db_result result = read_lock(tx, arena, key, address, &locked);
-    if (result != DB_OK)
-        return result;
-    if (locked && policy->locks) {
-        *verdict = PROTECTION_LOCKED;
-        return DB_OK;
-    }
     struct bucket_limit limit = failures_limit(policy);
     const char *name = failures_name(arena, key, address);
     bool allowed = true;
+    bool locked = false;
     int64_t retry_ms = 0;
     int64_t now = clock_now_ms();
-    result = bucket_take(tx, name, limit, now, &allowed, &retry_ms);
+    enum db_result result = bucket_take(tx, name, limit, now, &allowed, &retry_ms);
+    if (result == DB_OK && policy->locks)
+        result = read_lock(tx, arena, key, address, &locked);
     if (result == DB_OK && allowed)
         result = bucket_peek(tx, name, limit, now, &allowed, &retry_ms);
-    if (result != DB_OK || allowed || !policy->locks)
+    if (result != DB_OK || !policy->locks)
         return result;
+    if (allowed && !locked)
+        return DB_OK;
     *verdict = PROTECTION_LOCKED;
-    return lock(tx, arena, attempt, policy, key, address);
+    return locked ? DB_OK : lock(tx, arena, attempt, policy, key, address);
 }
 
 enum db_result protection_failed(struct db_tx *tx, struct arena *arena, const struct protection_try *attempt,
@@ -244,14 +249,15 @@ enum db_result protection_succeeded(struct db_tx *tx, struct arena *arena,
         return result;
     const char *key = key_of(arena, attempt);
     const char *address = address_of(arena, &policy, attempt->x);
-    if (policy.counts_failures && policy.locks) {
+    /* Emptying the count waits for whoever is counting; the lock that they may have set is read behind it. */
+    if (policy.counts_failures)
+        result = bucket_reset(tx, failures_name(arena, key, address));
+    if (result == DB_OK && policy.counts_failures && policy.locks) {
         bool locked = false;
         result = read_lock(tx, arena, key, address, &locked);
         if (locked)
             *verdict = PROTECTION_LOCKED;
     }
-    if (result == DB_OK && *verdict == PROTECTION_FREE && policy.counts_failures)
-        result = bucket_reset(tx, failures_name(arena, key, address));
     if (result == DB_OK && *verdict == PROTECTION_FREE && policy.throttles) {
         bool allowed = true;
         int64_t retry_ms = 0;
@@ -282,16 +288,35 @@ enum db_result protection_signup(const struct http_exchange *x, struct db_tx *tx
     return result;
 }
 
+/* Removes one lock, and the failures that led to it. */
+static enum db_result unlock_one(struct db_tx *tx, struct arena *arena, const char *user_key,
+                                 const char *address)
+{
+    enum db_result result = bucket_reset(tx, failures_name(arena, user_key, address));
+    if (result != DB_OK)
+        return result;
+    return db_exec(tx, NULL, "DELETE FROM blocks WHERE user_key = ? AND ip = ?", "tt", user_key, address);
+}
+
+static enum db_result unlock(struct db_tx *tx, struct arena *arena, const char *user_key, const char *ip)
+{
+    const char *address = ip != NULL ? address_key(arena, ip) : NULL;
+    struct db_rows rows;
+    enum db_result result =
+        db_rows(tx, arena, &rows, "SELECT ip FROM blocks WHERE user_key = ?", "t", user_key);
+    for (size_t i = 0; result == DB_OK && i < rows.count; i++) {
+        /* "" is the lock of a tenant that counts for all addresses together. */
+        const char *locked = db_at(&rows, i, 0)->text;
+        if (address == NULL || *locked == '\0' || strcmp(locked, address) == 0)
+            result = unlock_one(tx, arena, user_key, locked);
+    }
+    return result;
+}
+
 enum db_result protection_unlock(struct db_tx *tx, const char *user_key, const char *ip)
 {
     struct arena *arena = arena_create();
-    const char *address = ip != NULL ? address_key(arena, ip) : NULL;
-    enum db_result result;
-    if (address != NULL)
-        result = db_exec(tx, NULL, "DELETE FROM blocks WHERE user_key = ? AND ip IN (?, '')", "tt", user_key,
-                         address);
-    else
-        result = db_exec(tx, NULL, "DELETE FROM blocks WHERE user_key = ?", "t", user_key);
+    enum db_result result = unlock(tx, arena, user_key, ip);
     arena_destroy(&arena);
     return result;
 }

@@ -45,7 +45,8 @@ enum db_result protection_failed(struct db_tx *tx, struct arena *arena, const st
 
 /*
  * Judges a try whose password was right, within the write that lets it in: a lock that others set meanwhile counts, so that
- * tries sent at once have no more guesses than tries in a row. PROTECTION_FREE clears the failures.
+ * tries sent at once have no more guesses than tries in a row. PROTECTION_FREE clears the failures; after any other verdict
+ * the caller rolls the write back.
  */
 enum db_result protection_succeeded(struct db_tx *tx, struct arena *arena,
                                     const struct protection_try *attempt,

@@ -307,3 +307,40 @@ test('mails are in the language of the page', async () => {
   assert.equal(mail.subject, 'Wählen Sie ein neues Passwort');
   assert.match(mail.html, /<html lang="de"/);
 });
+
+test('who comes too late is sent to where a login begins: the application, else the tenant, else a page', async () => {
+  const home = await server.webClient({ initiate_login_uri: 'https://app.test/login?from=auth' });
+  const begun = new Login(server, home);
+  const page = await begun.begin();
+  const other = await new Login(server, client).begin();
+  await server.advanceClock(3600 * 1000 + 1000);
+  const late = await begun.browser.open(page.url);
+  assert.equal(late.redirect.href, `https://app.test/login?from=auth&iss=${encodeURIComponent(server.issuer)}`);
+  const expired = await other.browser.open(other.url);
+  assert.equal(expired.status, 400);
+  assert.match(expired.words, /This page has expired/);
+});
+
+test('no link to reset a password is sent where people may not do it by themselves', async () => {
+  const [connection] = await server.apiOk('GET', `connections?name=${CONNECTION}`);
+  const user = await server.user();
+  await server.apiOk('PATCH', `connections/${connection.id}`, {
+    options: { ...connection.options, disable_self_service_change_password: true },
+  });
+  const { page } = await atPassword(user.email);
+  assert.ok(!page.html.querySelector('a[href*=reset-password]'));
+  const { status } = await server.postJson('dbconnections/change_password', { email: user.email, connection: CONNECTION });
+  assert.equal(status, 200);
+  assert.deepEqual(await server.outbox({ to: user.email }), []);
+  await server.apiOk('PATCH', `connections/${connection.id}`, { options: connection.options });
+});
+
+test('two posts of one password at once: both end up at the application or at an honest page', async () => {
+  const user = await server.user();
+  const { login, page } = await atPassword(user.email);
+  const outcomes = await Promise.all([1, 2, 3].map(() => page.submit({ password: user.password })));
+  const codes = outcomes.filter((outcome) => outcome.redirect?.searchParams.get('code'));
+  assert.equal(codes.length, 1);
+  assert.ok(outcomes.every((outcome) => outcome.redirect || [200, 400].includes(outcome.status)));
+  assert.ok(await login.tokens(codes[0]));
+});
