@@ -144,6 +144,8 @@ static void reload(struct serving *serving)
     } else {
         LOG_ERROR("server.reload_refused", LOG_TEXT("reason", error));
     }
+    if (!http_server_renew_certificate(serving->server, arena, &error))
+        LOG_ERROR("server.certificate_refused", LOG_TEXT("reason", error));
     arena_destroy(&arena);
     notify_socket_send("READY=1");
 }

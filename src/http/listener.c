@@ -1,6 +1,5 @@
 #include "http/listener.h"
 
-#include "base/buffer.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -13,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OWN_DESCRIPTORS = 256 /* the store, outgoing calls, workers */, LARGEST_FILE = 1024 * 1024 };
+enum { OWN_DESCRIPTORS = 256 /* the store, outgoing calls, workers */ };
 
 /* "HOST:PORT" into its halves; an empty host or * is every address. */
 static bool split(struct arena *arena, const char *listen, const char **host, const char **port)
@@ -106,21 +105,4 @@ unsigned listener_raise_limit(unsigned connections)
                                                              : (unsigned)limit.rlim_cur / 2;
     LOG_WARN("http.few_descriptors", LOG_INT("connections", possible), LOG_INT("wanted", connections));
     return possible;
-}
-
-const char *listener_read_file(struct arena *arena, const char *path, const char **error)
-{
-    FILE *file = path == NULL ? NULL : fopen(path, "re");
-    if (file == NULL) {
-        *error = path == NULL ? "a TLS certificate needs its private key"
-                              : arena_printf(arena, "cannot read %s: %s", path, strerror(errno));
-        return NULL;
-    }
-    struct buffer text = buffer_create(arena, LARGEST_FILE);
-    char piece[4096];
-    for (size_t got = fread(piece, 1, sizeof piece, file); got > 0; got = fread(piece, 1, sizeof piece, file))
-        buffer_add_bytes(&text, piece, got);
-    fclose(file);
-    explicit_bzero(piece, sizeof piece);
-    return buffer_text(&text);
 }

@@ -1,4 +1,4 @@
-/* What a server needs of the system before it serves: a listening socket, descriptors, files. */
+/* What a server needs of the system before it serves: a listening socket and descriptors. */
 #ifndef COUNTERSIGN_HTTP_LISTENER_H
 #define COUNTERSIGN_HTTP_LISTENER_H
 
@@ -13,8 +13,5 @@ int listener_open(struct arena *arena, const char *listen, int backlog, unsigned
 
 /* Lets the process have descriptors for that many connections; how many there may really be. */
 unsigned listener_raise_limit(unsigned connections) NODISCARD;
-
-/* A file's text; NULL and the cause in *error. */
-const char *listener_read_file(struct arena *arena, const char *path, const char **error) NODISCARD;
 
 #endif

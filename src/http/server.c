@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "http/call.h"
+#include "http/certificate.h"
 #include "http/connections.h"
 #include "http/listener.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,16 @@ enum {
     ANSWER_HEAD_BYTES = 6 * 1024, /* of a connection's memory, beside what the request's head takes */
     SMALLEST_HEAD = 2 * 1024,
     BACKLOG = 1024,
+    MOST_OLDER = 4,
+};
+
+/* GnuTLS's words for TLS 1.2 and 1.3 with forward secrecy. */
+#define TLS_PRIORITIES "SECURE128:%SERVER_PRECEDENCE:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA"
+
+/* An MHD daemon with its event loops, and its copy of the listening socket once it has given that back. */
+struct loops {
+    struct MHD_Daemon *daemon;
+    int fd;
 };
 
 struct http_server {
@@ -24,7 +36,9 @@ struct http_server {
     struct arena *arena;
     struct connections *connections;
     struct workers *workers;
-    struct MHD_Daemon *daemon;
+    int listener;
+    struct loops current;
+    struct loops older[MOST_OLDER]; /* of former certificates, until their last connection has ended */
     unsigned port;
     _Atomic unsigned open_calls;
     _Atomic bool is_stopping;
@@ -200,27 +214,27 @@ static bool read_config(struct http_server *server, const struct http_server_con
     return true;
 }
 
-static bool start_daemon(struct http_server *server, int fd, const char **error)
+/* An MHD daemon on a copy of the listening socket, so that the server keeps its own. NULL and *error on failure. */
+static struct MHD_Daemon *start_daemon(struct http_server *server, struct arena *arena, const char **error)
 {
     const struct http_server_config *config = &server->site.config;
-    const char *certificate = NULL;
-    const char *key = NULL;
+    struct certificate certificate = {.chain = NULL};
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      MHD_USE_ERROR_LOG | MHD_USE_TURBO;
 
     if (config->certificate_file != NULL) {
-        certificate = listener_read_file(server->arena, config->certificate_file, error);
-        key = listener_read_file(server->arena, config->private_key_file, error);
-        if (certificate == NULL || key == NULL)
-            return false;
+        if (!certificate_read(arena, config->certificate_file, config->private_key_file, &certificate, error))
+            return NULL;
         flags |= MHD_USE_TLS;
     }
-    struct MHD_OptionItem options[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate.chain},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)certificate.private_key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    server->daemon = MHD_start_daemon(
+    int fd = fcntl(server->listener, F_DUPFD_CLOEXEC, 0);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, on_accept, server, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, config->loops > 1 ? config->loops : 0,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->header_bytes + ANSWER_HEAD_BYTES,
@@ -228,12 +242,25 @@ static bool start_daemon(struct http_server *server, int fd, const char **error)
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         server, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,
         leave_escaped, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-        certificate != NULL ? options : options + 2, MHD_OPTION_END);
-    if (server->daemon == NULL)
-        *error = certificate != NULL
-                     ? "the TLS certificate and key do not fit, or no event loop could be started"
-                     : "no event loop could be started";
-    return server->daemon != NULL;
+        certificate.chain != NULL ? tls : tls + ARRAY_LENGTH(tls) - 1, MHD_OPTION_END);
+    /* Where it fails, the copy may be closed or not: it is left alone. */
+    if (daemon == NULL)
+        *error = "no event loop could be started";
+    return daemon;
+}
+
+/* No new connections; those that are open are served on. */
+static void quiesce(struct loops *loops)
+{
+    loops->fd = MHD_quiesce_daemon(loops->daemon);
+}
+
+/* Ends quiesced loops, and all connections that they still have. */
+static void end_loops(struct loops *loops)
+{
+    MHD_stop_daemon(loops->daemon);
+    close(loops->fd);
+    *loops = (struct loops){.daemon = NULL};
 }
 
 static void release(struct http_server **server)
@@ -241,6 +268,8 @@ static void release(struct http_server **server)
     struct arena *arena = (*server)->arena;
     workers_stop(&(*server)->workers);
     connections_stop(&(*server)->connections);
+    if ((*server)->listener >= 0)
+        close((*server)->listener);
     free(*server);
     arena_destroy(&arena);
     *server = NULL;
@@ -257,11 +286,12 @@ struct http_server *http_server_start(const struct http_server_config *config,
     server->site.router = router;
     server->site.context = context;
     random_fill(&server->site.id_prefix, sizeof server->site.id_prefix);
-    int fd = -1;
+    server->listener = -1;
     *error = "no thread could be started";
     if (read_config(server, config, error))
-        fd = listener_open(server->arena, server->site.config.listen, BACKLOG, &server->port, error);
-    if (fd >= 0) {
+        server->listener =
+            listener_open(server->arena, server->site.config.listen, BACKLOG, &server->port, error);
+    if (server->listener >= 0) {
         const struct http_server_config *own = &server->site.config;
         server->workers = workers_start(own->workers, own->queue);
         server->connections =
@@ -270,13 +300,48 @@ struct http_server *http_server_start(const struct http_server_config *config,
                                                            .request_seconds = own->request_seconds,
                                                            .idle_seconds = own->idle_seconds,
                                                            .unlimited = server->site.trusted});
-        if (server->workers != NULL && server->connections != NULL && start_daemon(server, fd, error))
+        if (server->workers != NULL && server->connections != NULL)
+            server->current.daemon = start_daemon(server, arena, error);
+        if (server->current.daemon != NULL)
             return server;
-        close(fd);
     }
     *error = arena_strdup(arena, *error);
     release(&server);
     return NULL;
+}
+
+/* A place for loops that are to end, made free by ending those without connections. NULL where all have some. */
+static struct loops *place_for_older(struct http_server *server)
+{
+    struct loops *place = NULL;
+    for (size_t i = 0; i < MOST_OLDER; i++) {
+        struct loops *loops = &server->older[i];
+        if (loops->daemon != NULL &&
+            MHD_get_daemon_info(loops->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections == 0)
+            end_loops(loops);
+        if (loops->daemon == NULL)
+            place = loops;
+    }
+    return place;
+}
+
+bool http_server_renew_certificate(struct http_server *server, struct arena *arena, const char **error)
+{
+    if (server->site.config.certificate_file == NULL)
+        return true;
+    struct loops *older = place_for_older(server);
+    if (older == NULL) {
+        *error = "connections of several former certificates are still open";
+        return false;
+    }
+    /* The new loops accept before the old ones cease to, so that nobody is refused in between. */
+    struct loops fresh = {.daemon = start_daemon(server, arena, error)};
+    if (fresh.daemon == NULL)
+        return false;
+    *older = server->current;
+    server->current = fresh;
+    quiesce(older);
+    return true;
 }
 
 unsigned http_server_port(const struct http_server *server)
@@ -308,14 +373,16 @@ void http_server_stop(struct http_server **server, unsigned seconds)
         return;
     struct http_server *stopping = *server;
     atomic_store(&stopping->is_stopping, true);
-    int fd = MHD_quiesce_daemon(stopping->daemon);
+    quiesce(&stopping->current);
     /* Refuses new clients at once; closed when no loop can be looking at it any more. */
-    shutdown(fd, SHUT_RDWR);
+    shutdown(stopping->listener, SHUT_RDWR);
     wait_for_calls(stopping, clock_monotonic_ns() + (int64_t)seconds * 1000000000);
     connections_cut_all(stopping->connections);
     /* Handlers that still run are waited for: threads cannot be ended, and their own limits are short. */
     workers_stop(&stopping->workers);
-    MHD_stop_daemon(stopping->daemon);
-    close(fd);
+    end_loops(&stopping->current);
+    for (size_t i = 0; i < MOST_OLDER; i++)
+        if (stopping->older[i].daemon != NULL)
+            end_loops(&stopping->older[i]);
     release(server);
 }

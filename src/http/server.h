@@ -37,6 +37,13 @@ struct http_server *http_server_start(const struct http_server_config *config,
                                       const char **error) NODISCARD;
 /* The port that is listened on. */
 unsigned http_server_port(const struct http_server *server) NODISCARD;
+/*
+ * Reads the certificate and its key again, for new connections; open ones go on with the old. True also where the server
+ * speaks plain HTTP. On failure all stays as it was, and *error says why. Not while the server is being stopped.
+ */
+bool http_server_renew_certificate(struct http_server *server, struct arena *arena,
+                                   const char **error) NODISCARD;
+
 struct http_server_load {
     unsigned connections; /* open */
     unsigned requests;    /* open, from their first line to the last byte of the answer */

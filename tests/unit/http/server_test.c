@@ -1,5 +1,8 @@
 #include "http/server.h"
 
+#include "crypto/dev_certificate.h"
+#include "http/client.h"
+
 #include "raw_client.h"
 
 #include <pthread.h>
@@ -7,6 +10,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -575,6 +579,80 @@ static void what_cannot_be_listened_on_is_said(void **state)
     assert_string_equal(error, "trusted_proxies: proxy is neither an address nor a network");
 }
 
+/* --- TLS --- */
+
+static const char *write_file(const char *directory, const char *name, const char *text)
+{
+    const char *path = arena_printf(arena, "%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return path;
+}
+
+/* Writes a new certificate of a new authority; the authority's file. */
+static const char *new_certificate(const char *directory, const char *authority_name)
+{
+    struct dev_certificate made;
+    assert_true(dev_certificate_make(arena, &made));
+    write_file(directory, "chain.pem", made.certificate);
+    write_file(directory, "key.pem", made.private_key);
+    return write_file(directory, authority_name, made.authority);
+}
+
+/* The body of an answer over TLS to who trusts that authority; NULL where the connection fails. */
+static const char *ask_over_tls(const char *authority)
+{
+    struct http_answer answer;
+    struct http_client *client = http_client_create(&(struct http_client_config){.ca_file = authority});
+    http_call(client, arena,
+              &(struct http_call){.method = "GET",
+                                  .url = arena_printf(arena, "https://localhost:%u/echo", port),
+                                  .operator_chose_address = true},
+              &answer);
+    http_client_free(&client);
+    return answer.status == 200 ? arena_strndup(arena, (const char *)answer.body.data, answer.body.size)
+                                : NULL;
+}
+
+static void tls_is_spoken_and_its_certificate_renewed(void **state)
+{
+    char directory[] = "/tmp/countersign-test-XXXXXX";
+    struct http_server_config config = usual_config();
+    const char *error = NULL;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    leave(NULL);
+    arena = arena_create();
+    const char *first = new_certificate(directory, "first.pem");
+    config.certificate_file = arena_printf(arena, "%s/chain.pem", directory);
+    config.private_key_file = arena_printf(arena, "%s/key.pem", directory);
+    struct arena *kept = arena;
+    start(&config);
+    assert_has(ask_over_tls(first), "tls=1\n");
+
+    const char *second = new_certificate(directory, "second.pem");
+    assert_true(http_server_renew_certificate(server, arena, &error));
+    assert_has(ask_over_tls(second), "tls=1\n");
+    assert_null(ask_over_tls(first));
+
+    write_file(directory, "key.pem", "nonsense");
+    assert_false(http_server_renew_certificate(server, arena, &error));
+    assert_has(error, "key.pem holds no private key in PEM that fits ");
+    assert_has(ask_over_tls(second), "tls=1\n");
+    for (int i = 0; i < 3 * 4; i++) {
+        second = new_certificate(directory, "second.pem");
+        assert_true(http_server_renew_certificate(server, arena, &error));
+        assert_has(ask_over_tls(second), "tls=1\n");
+    }
+    static const char *const names[] = {"chain.pem", "key.pem", "first.pem", "second.pem"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        unlink(arena_printf(arena, "%s/%s", directory, names[i]));
+    rmdir(directory);
+    arena_destroy(&kept);
+}
+
 int main(void)
 {
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -602,6 +680,7 @@ int main(void)
         SERVED(a_stop_lets_running_requests_end),
         SERVED(finished_exchanges_are_told),
         SERVED(addresses_come_from_trusted_proxies),
+        SERVED(tls_is_spoken_and_its_certificate_renewed),
         SERVED(what_cannot_be_listened_on_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
