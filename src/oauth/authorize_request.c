@@ -283,18 +283,22 @@ static bool api_has_scope(yyjson_val *api, const char *scope)
 }
 
 /*
- * The scopes that a login can grant: those of OpenID Connect, and the API's own. Not of the Management API, whose scopes are
- * for machines, nor where roles decide (enforce_policies): a person must not gain them by asking.
+ * The scopes that a login can grant: those of OpenID Connect, and the API's own. Of the Management API only what is about the
+ * person's own account, as its other scopes are for machines; none where roles decide (enforce_policies): a person must not
+ * gain them by asking.
  */
 static const char *grantable(struct arena *arena, yyjson_val *api, const char *asked)
 {
     static const char identity[] = "openid profile email phone address name given_name family_name nickname "
                                    "email_verified picture created_at identities";
-    bool open =
-        api != NULL && !json_bool(api, "is_system", false) && !json_bool(api, "enforce_policies", false);
+    static const char own_account[] = "read:current_user create:current_user_metadata "
+                                      "update:current_user_metadata delete:current_user_metadata";
+    bool is_system = json_bool(api, "is_system", false);
+    bool open = api != NULL && !is_system && !json_bool(api, "enforce_policies", false);
     const char *granted = "";
     for (const char *word; (word = scope_next(arena, &asked)) != NULL;)
-        if (scope_has(identity, word) || (open && api_has_scope(api, word)))
+        if (scope_has(identity, word) || (open && api_has_scope(api, word)) ||
+            (is_system && scope_has(own_account, word)))
             granted = scope_add(arena, granted, word);
     return granted;
 }

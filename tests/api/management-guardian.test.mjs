@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Login } from '../harness/browserless.mjs';
+import { enableFactors, askFlaggedUsers, enrollSms, userWithOtp } from '../harness/mfa.mjs';
 import { startServer } from '../harness/server.mjs';
+import { sql } from '../harness/sql.mjs';
 
 const FACTORS = ['sms', 'push-notification', 'otp', 'email', 'duo', 'webauthn-roaming', 'webauthn-platform', 'recovery-code'];
 
@@ -190,6 +193,136 @@ describe('guardian', () => {
       }
       const { body } = await server.api('GET', 'guardian/enrollments/dev_0000000000000000');
       assert.deepEqual(body, { statusCode: 404, error: 'Not Found', message: 'Enrollment not found', errorCode: 'enrollment_not_found' });
+    });
+  });
+
+  describe('the factors of an enrolled user', () => {
+    let client;
+
+    before(async () => {
+      client = await server.webClient();
+      await enableFactors(server, 'sms', 'otp', 'recovery-code');
+      await askFlaggedUsers(server);
+    });
+
+    test('show without their secrets, and go one by one', async () => {
+      const { user } = await userWithOtp(server, client);
+      const ticket = await server.apiOk('POST', 'guardian/enrollments/ticket', {
+        user_id: user.user_id,
+        factor: 'phone',
+        allow_multiple_enrollments: true,
+      });
+      const { number } = await enrollSms(server, await new Login(server, client).browser.open(ticket.ticket_url));
+      const masked = 'X'.repeat(number.length - 4) + number.slice(-4);
+
+      const shown = await server.apiOk('GET', path(user));
+      assert.deepEqual(shown.multifactor, ['guardian']);
+      assert.match(shown.multifactor_last_modified, /Z$/);
+
+      const [enrollment, ...more] = await sdk.users.enrollments.get(user.user_id);
+      assert.equal(more.length, 0);
+      assert.match(enrollment.id, /^dev_[A-Za-z0-9]{16}$/);
+      const { id, enrolled_at, last_auth, ...rest } = enrollment;
+      assert.deepEqual(rest, { status: 'confirmed', type: 'authenticator', auth_method: 'authenticator' });
+      assert.match(String(enrolled_at) + String(last_auth), /Z.*Z$/);
+
+      const single = await server.apiOk('GET', `guardian/enrollments/${encodeURIComponent(`totp|${id}`)}`);
+      assert.deepEqual(Object.keys(single).sort(), ['enrolled_at', 'id', 'last_auth', 'status']);
+
+      const methods = await server.apiOk('GET', `${path(user)}/authentication-methods`);
+      assert.deepEqual(methods.map(({ type }) => type).sort(), ['phone', 'recovery-code', 'totp']);
+      const phone = methods.find(({ type }) => type === 'phone');
+      assert.equal(phone.phone_number, masked);
+      assert.equal(phone.preferred_authentication_method, 'sms');
+      assert.equal(phone.authentication_methods[0].id, phone.id.replace('phone|', 'sms|'));
+      for (const method of methods) {
+        const one = await server.apiOk('GET', `${path(user)}/authentication-methods/${encodeURIComponent(method.id)}`);
+        assert.deepEqual(one, method);
+      }
+      const sms = await server.apiOk('GET', `guardian/enrollments/${phone.id.split('|')[1]}`);
+      assert.equal(sms.phone_number, masked);
+
+      const { recovery_code } = await server.apiOk('POST', `${path(user)}/recovery-code-regeneration`, {});
+      assert.match(recovery_code, /^[A-Z0-9]{24}$/);
+
+      assert.equal((await server.api('DELETE', `${path(user)}/multifactor/google-authenticator`)).status, 204);
+      assert.equal((await server.apiOk('GET', `${path(user)}/enrollments`))[0].type, 'sms');
+      assert.equal((await server.api('DELETE', `guardian/enrollments/${phone.id.split('|')[1]}`)).status, 204);
+      assert.deepEqual(await server.apiOk('GET', `${path(user)}/enrollments`), []);
+      assert.deepEqual(await server.apiOk('GET', `${path(user)}/authentication-methods`), []);
+      assert.ok(!('multifactor' in (await server.apiOk('GET', path(user)))) || (await server.apiOk('GET', path(user))).multifactor.length === 0);
+    });
+
+    test('go all at once', async () => {
+      const { user } = await userWithOtp(server, client);
+      assert.equal((await server.api('DELETE', `${path(user)}/authenticators`)).status, 204);
+      assert.deepEqual(await server.apiOk('GET', `${path(user)}/authentication-methods`), []);
+    });
+  });
+
+  describe("the tenant's log", () => {
+    /** The details of the newest entry of that description; entries are written a moment after their cause. */
+    async function entry(description) {
+      for (let i = 0; i < 100; i++) {
+        const rows = await sql(server, "SELECT doc FROM logs WHERE type = 'sapi' ORDER BY log_id DESC LIMIT 50");
+        const found = rows.split('\n').map((row) => JSON.parse(row)).find((log) => log.description === description);
+        if (found) return found;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw new Error(`no entry ${description}`);
+    }
+
+    test('has an entry of every change, without secrets', async () => {
+      const user = await server.user();
+      const log = await entry('Create a User');
+      assert.equal(log.details.request.method, 'post');
+      assert.equal(log.details.request.path, '/api/v2/users');
+      assert.equal(log.details.request.channel, 'api');
+      assert.equal(log.details.request.body.connection, 'Username-Password-Authentication');
+      assert.equal(log.details.response.statusCode, 201);
+      assert.equal(log.client_id, server.management.client_id);
+      const client = await server.apiOk('POST', 'clients', { name: 'logged' });
+      await entry('Create a client');
+      const ticket = await server.apiOk('POST', 'guardian/enrollments/ticket', { user_id: user.user_id });
+      await entry('Create a multi-factor authentication enrollment ticket');
+      await server.apiOk('PUT', 'rules-configs/KEY', { value: 'config-secret' });
+      await server.apiOk('PUT', 'guardian/factors/phone/providers/twilio', { sid: 'AC', auth_token: 'twilio-secret', from: '+1' });
+      await entry('Update Twilio configuration');
+      const everything = await sql(server, 'SELECT doc FROM logs');
+      for (const secret of [user.password, client.client_secret, ticket.ticket_id, 'config-secret', 'twilio-secret'])
+        assert.ok(!everything.includes(secret), secret.slice(0, 8));
+    });
+
+    test('tells which keys a clearing change took away (A11)', async () => {
+      const user = await server.user({ app_metadata: { use_mfa: true, plan: 'gold' } });
+      await server.apiOk('PATCH', path(user), { app_metadata: {} });
+      const log = await entry('Update a User');
+      assert.deepEqual(log.details.cleared, { app_metadata: ['use_mfa', 'plan'] });
+      assert.equal(log.user_id, user.user_id);
+    });
+  });
+
+  describe("a user's own token", () => {
+    test('opens what is about that user, and nothing else', async () => {
+      const client = await server.webClient();
+      const token = async (user, scope) => {
+        const login = new Login(server, client, { parameters: { audience: server.audience, scope: `openid ${scope}` } });
+        return (await login.tokens(await login.withPassword(user.email, user.password))).access_token;
+      };
+      const [one, other] = [await server.user(), await server.user()];
+      const own = await token(one, 'read:current_user update:current_user_metadata read:users update:users');
+      assert.equal((await server.api('GET', path(one), undefined, own)).status, 200);
+      assert.deepEqual((await server.api('GET', `${path(one)}/enrollments`, undefined, own)).body, []);
+      const changed = await server.api('PATCH', path(one), { user_metadata: { color: 'blue' } }, own);
+      assert.deepEqual(changed.body.user_metadata, { color: 'blue' });
+      for (const body of [{ app_metadata: { use_mfa: false } }, { email_verified: true }, { password: 'Correct-Horse-7' }])
+        assert.equal((await server.api('PATCH', path(one), body, own)).status, 403, JSON.stringify(body));
+      const foreign = await server.api('GET', path(other), undefined, own);
+      assert.equal(foreign.status, 403);
+      assert.equal(foreign.body.message, 'User to be acted on does not match subject in bearer token.');
+      assert.equal((await server.api('PATCH', path(other), { user_metadata: { a: 1 } }, own)).status, 403);
+      assert.equal((await server.api('GET', 'users', undefined, own)).status, 403);
+      assert.equal((await server.api('GET', 'rules', undefined, own)).status, 403);
     });
   });
 });
