@@ -16,7 +16,7 @@ struct exchange {
     yyjson_val *grant;
     yyjson_val *api; /* NULL: the token is for /userinfo alone */
     struct user user;
-    const struct signing_key *key;
+    struct token_signer signer;
     const char *opaque_token;
 };
 
@@ -69,12 +69,13 @@ static enum db_result read_exchange(struct token_request *request, struct db_tx 
     enum db_result result = user_by_id(tx, arena, json_text(exchange->grant, "user_id"), &exchange->user);
     if (result != DB_OK)
         return result;
-    exchange->key = tenant_signing_key(tenant_of(request->x), tx);
-    if (exchange->key == NULL)
-        return DB_FAILED;
     const char *audience = json_text(exchange->grant, "audience");
     if (audience != NULL)
-        return resource_server_by_identifier(tx, arena, audience, &exchange->api);
+        result = resource_server_by_identifier(tx, arena, audience, &exchange->api);
+    if (result == DB_OK)
+        result = token_signer_read(tenant_of(request->x), tx, arena, exchange->api, &exchange->signer);
+    if (result != DB_OK || audience != NULL)
+        return result;
     return store_opaque_token(request, tx, exchange, code_hash);
 }
 
@@ -119,7 +120,7 @@ static const char *make_access_token(struct token_request *request, const struct
         .userinfo = scope_has(scope, "openid"),
         .custom = own ? NULL : json_member(exchange->grant, "access_token"),
     };
-    return access_token_make(request->x, exchange->key, &claims);
+    return access_token_make(request->x, &exchange->signer, &claims);
 }
 
 static const char *make_id_token(struct token_request *request, const struct exchange *exchange)
@@ -136,7 +137,7 @@ static const char *make_id_token(struct token_request *request, const struct exc
         .standard = json_member(grant, "profile"),
         .custom = json_member(grant, "id_token"),
     };
-    return id_token_make(request->x, exchange->key, &claims);
+    return id_token_make(request->x, exchange->signer.key, &claims);
 }
 
 static void answer(struct token_request *request, const struct exchange *exchange)

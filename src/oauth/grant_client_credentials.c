@@ -12,7 +12,7 @@ struct machine {
     yyjson_val *api;
     yyjson_val *grant; /* NULL where the API asks for none */
     const char *scope;
-    const struct signing_key *key;
+    struct token_signer signer;
 };
 
 static void refuse(struct token_request *request, int status, const char *error, const char *description)
@@ -141,10 +141,11 @@ static bool read_machine(struct token_request *request, struct db_tx *tx, struct
         request->scope != NULL ? asked_scopes(request, machine) : all_scopes(request->x->arena, machine);
     if (machine->scope == NULL)
         return false;
-    machine->key = tenant_signing_key(tenant_of(request->x), tx);
-    if (machine->key == NULL)
+    bool signs = token_signer_read(tenant_of(request->x), tx, request->x->arena, machine->api,
+                                   &machine->signer) == DB_OK;
+    if (!signs)
         oauth_fail_internally(request->x);
-    return machine->key != NULL;
+    return signs;
 }
 
 void grant_client_credentials(struct token_request *request)
@@ -167,7 +168,7 @@ void grant_client_credentials(struct token_request *request)
         .scope = machine.scope,
         .gty = "client-credentials",
     };
-    const char *token = access_token_make(x, machine.key, &claims);
+    const char *token = access_token_make(x, &machine.signer, &claims);
     if (token == NULL) {
         oauth_fail_internally(x);
         return;

@@ -107,11 +107,25 @@ int64_t access_token_seconds(yyjson_val *api)
     return json_int(api, "token_lifetime", API_TOKEN_SECONDS);
 }
 
+enum db_result token_signer_read(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
+                                 yyjson_val *api, struct token_signer *signer)
+{
+    const char *algorithm = json_text(api, "signing_alg");
+    *signer = (struct token_signer){.key = tenant_signing_key(tenant, tx)};
+    if (signer->key == NULL)
+        return DB_FAILED;
+    if (algorithm == NULL || strcmp(algorithm, "HS256") != 0)
+        return DB_OK;
+    enum db_result result =
+        resource_server_secret(tx, arena, tenant->keyring, json_text(api, "id"), &signer->secret);
+    return result == DB_OK ? DB_OK : DB_FAILED;
+}
+
 static yyjson_mut_val *audience_of(struct http_exchange *x, yyjson_mut_doc *doc,
-                                   const struct access_token_claims *claims)
+                                   const struct access_token_claims *claims, bool userinfo)
 {
     const char *identifier = json_text(claims->api, "identifier");
-    if (!claims->userinfo)
+    if (!userinfo)
         return yyjson_mut_strcpy(doc, identifier);
     yyjson_mut_val *both = yyjson_mut_arr(doc);
     yyjson_mut_arr_add_strcpy(doc, both, identifier);
@@ -119,7 +133,7 @@ static yyjson_mut_val *audience_of(struct http_exchange *x, yyjson_mut_doc *doc,
     return both;
 }
 
-const char *access_token_make(struct http_exchange *x, const struct signing_key *key,
+const char *access_token_make(struct http_exchange *x, const struct token_signer *signer,
                               const struct access_token_claims *claims)
 {
     const char *dialect = json_text(claims->api, "token_dialect");
@@ -129,7 +143,7 @@ const char *access_token_make(struct http_exchange *x, const struct signing_key 
     int64_t now = clock_now();
     json_set_text(doc, root, "iss", tenant_of(x)->config->issuer);
     json_set_text(doc, root, "sub", claims->subject);
-    json_set(doc, root, "aud", audience_of(x, doc, claims));
+    json_set(doc, root, "aud", audience_of(x, doc, claims, claims->userinfo && signer->secret == NULL));
     json_set_int(doc, root, "iat", now);
     json_set_int(doc, root, "exp", now + access_token_seconds(claims->api));
     if (claims->scope != NULL && *claims->scope != '\0')
@@ -141,5 +155,7 @@ const char *access_token_make(struct http_exchange *x, const struct signing_key 
         json_set_text(doc, root, "gty", claims->gty);
         json_set_text(doc, root, "azp", claims->client_id);
     }
-    return jwt_sign_rs256(x->arena, key, rfc9068 ? "at+jwt" : "JWT", root);
+    if (signer->secret != NULL)
+        return jwt_sign_hs256(x->arena, bytes_of_text(signer->secret), root);
+    return jwt_sign_rs256(x->arena, signer->key, rfc9068 ? "at+jwt" : "JWT", root);
 }

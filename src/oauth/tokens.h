@@ -25,18 +25,28 @@ struct id_token_claims {
 const char *id_token_make(struct http_exchange *x, const struct signing_key *key,
                           const struct id_token_claims *claims) NODISCARD;
 
+/* What signs the tokens of an API: the tenant's key, or a secret that the API shares (signing_alg HS256). */
+struct token_signer {
+    const struct signing_key *key;
+    const char *secret; /* NULL: the key signs */
+};
+
+/* Finds what signs for `api` (NULL: the tenant's key). DB_FAILED also where an HS256 API has no secret. */
+enum db_result token_signer_read(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
+                                 yyjson_val *api, struct token_signer *signer) NODISCARD;
+
 struct access_token_claims {
     yyjson_val *api; /* the resource server's document */
     const char *client_id;
     const char *subject;
     const char *scope;  /* NULL or "": no scope claim */
     const char *gty;    /* "client-credentials", or NULL */
-    bool userinfo;      /* the audience holds /userinfo too */
+    bool userinfo;      /* the audience holds /userinfo too, if the key signs: /userinfo cannot read others */
     yyjson_val *custom; /* the rules' claims; may be NULL */
 };
 
 /* A signed access token for an API. NULL where signing fails. */
-const char *access_token_make(struct http_exchange *x, const struct signing_key *key,
+const char *access_token_make(struct http_exchange *x, const struct token_signer *signer,
                               const struct access_token_claims *claims) NODISCARD;
 
 /* The lifetime of access tokens for that API, in seconds. */

@@ -54,6 +54,22 @@ enum db_result resource_server_by_identifier(struct db_tx *tx, struct arena *are
                     "SELECT doc, version FROM resource_servers WHERE id = ?", doc);
 }
 
+enum db_result resource_server_secret(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
+                                      const char *id, const char **secret)
+{
+    *secret = NULL;
+    struct db_value *row = NULL;
+    enum db_result result =
+        db_row(tx, arena, &row, "SELECT sealed FROM resource_servers WHERE id = ?", "t", id);
+    if (result != DB_OK || row[0].is_null)
+        return result == DB_OK ? DB_NOT_FOUND : result;
+    struct bytes opened;
+    result = sealed_open(keyring, arena, "resource_servers", id, row[0].text, &opened);
+    if (result == DB_OK)
+        *secret = (const char *)opened.data;
+    return result;
+}
+
 enum db_result client_grant_for(struct db_tx *tx, struct arena *arena, const char *client_id,
                                 const char *audience, yyjson_val **doc)
 {

@@ -21,6 +21,10 @@ enum db_result client_by_id(struct db_tx *tx, struct arena *arena, const struct 
 enum db_result resource_server_by_identifier(struct db_tx *tx, struct arena *arena, const char *identifier,
                                              yyjson_val **doc) NODISCARD;
 
+/* The secret that an API's HS256 tokens are signed with; `id` is the record's. DB_NOT_FOUND where it has none. */
+enum db_result resource_server_secret(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
+                                      const char *id, const char **secret) NODISCARD;
+
 /* The grant of a client for an audience. */
 enum db_result client_grant_for(struct db_tx *tx, struct arena *arena, const char *client_id, const char *audience,
                                 yyjson_val **doc) NODISCARD;

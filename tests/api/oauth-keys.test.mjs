@@ -182,6 +182,21 @@ test('every refusal of the token endpoint has its status and words', async () =>
   );
 });
 
+test('an API that shares a secret gets tokens signed with it', async () => {
+  const signing_secret = 'a secret of at least sixteen characters';
+  const identifier = 'https://shared.test/';
+  const api = { identifier, name: 'shared', signing_alg: 'HS256', signing_secret, scopes: [{ value: 'read:x' }] };
+  await server.apiOk('POST', 'resource-servers', api);
+  const client = await server.apiOk('POST', 'clients', { name: 'm', grant_types: ['client_credentials'] });
+  await server.apiOk('POST', 'client-grants', { client_id: client.client_id, audience: identifier, scope: ['read:x'] });
+  const token = await server.clientCredentials(client, identifier);
+  const { protectedHeader } = await jose.jwtVerify(token, new TextEncoder().encode(signing_secret), {
+    audience: identifier,
+    algorithms: ['HS256'],
+  });
+  assert.deepEqual(protectedHeader, { alg: 'HS256', typ: 'JWT' });
+});
+
 test('a parameter sent twice is refused, in a form as in JSON', async () => {
   const body = new URLSearchParams(machine());
   body.append('audience', server.audience);
