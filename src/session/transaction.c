@@ -49,6 +49,25 @@ struct login_transaction *login_transaction_begin(struct http_exchange *x, int64
     return transaction;
 }
 
+/*
+ * Whether the password that this login proved was replaced since: what was begun with the old one must not be finished, by
+ * whoever it was that the person wanted to lock out.
+ */
+static enum db_result is_outdated(struct db_tx *tx, struct arena *arena,
+                                  const struct login_transaction *transaction, bool *outdated)
+{
+    *outdated = false;
+    const char *user_id = json_mut_text(transaction->root, "user_id");
+    int64_t proved_at = json_mut_int(transaction->root, "authenticated_at", 0);
+    if (user_id == NULL || proved_at == 0)
+        return DB_OK;
+    struct db_value *row = NULL;
+    enum db_result result =
+        db_row(tx, arena, &row, "SELECT changed_at FROM passwords WHERE user_id = ?", "t", user_id);
+    *outdated = result == DB_OK && row[0].number > proved_at && row[0].number > transaction->created_at;
+    return result == DB_NOT_FOUND ? DB_OK : result;
+}
+
 enum transaction_fault login_transaction_load(struct http_exchange *x, struct db_tx *tx, const char *state,
                                               struct login_transaction **out)
 {
@@ -76,6 +95,11 @@ enum transaction_fault login_transaction_load(struct http_exchange *x, struct db
     transaction->version = row[1].number;
     transaction->created_at = row[2].number;
     transaction->expires_at = row[3].number;
+    bool outdated = false;
+    if (is_outdated(tx, x->arena, transaction, &outdated) != DB_OK)
+        return TRANSACTION_FAILED;
+    if (outdated)
+        return TRANSACTION_UNKNOWN;
     *out = transaction;
     return TRANSACTION_FINE;
 }

@@ -41,8 +41,9 @@ struct login_transaction *login_transaction_begin(struct http_exchange *x, int64
 
 enum transaction_fault {
     TRANSACTION_FINE = 0,
-    TRANSACTION_UNKNOWN = 1, /* never was, expired, finished, or another browser's */
-    TRANSACTION_FAILED = 2,  /* the store failed */
+    TRANSACTION_UNKNOWN =
+        1, /* never was, expired, finished, another browser's, or of a password since replaced */
+    TRANSACTION_FAILED = 2, /* the store failed */
 };
 
 /* The one that the request's `state` (query or form) names, bound to this browser. */

@@ -344,3 +344,23 @@ test('two posts of one password at once: both end up at the application or at an
   assert.ok(outcomes.every((outcome) => outcome.redirect || [200, 400].includes(outcome.status)));
   assert.ok(await login.tokens(codes[0]));
 });
+
+test('a login that an old password began ends with that password', async () => {
+  await server.apiOk('PUT', 'guardian/factors/otp', { enabled: true });
+  await server.apiOk('PUT', 'guardian/policies', ['all-applications']);
+  const user = await server.user();
+  const login = new Login(server, client);
+  const enrolling = await login.withPassword(user.email, user.password);
+  assert.match(enrolling.path, /^\/u\/mfa-/);
+  await server.advanceClock(1000);
+  await server.apiOk('PATCH', `users/${encodeURIComponent(user.user_id)}`, {
+    password: 'Brand-New-Horse-9',
+    connection: CONNECTION,
+  });
+  const outdated = await login.browser.open(enrolling.url);
+  assert.equal(outdated.status, 400);
+  assert.match(outdated.words, /This page has expired/);
+  const again = new Login(server, client);
+  assert.match((await again.withPassword(user.email, 'Brand-New-Horse-9')).path, /^\/u\/mfa-/);
+  await server.apiOk('PUT', 'guardian/policies', []);
+});
