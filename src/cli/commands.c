@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "base/log.h"
 #include "script/worker.h"
 
 #include <stdio.h>
@@ -9,6 +10,15 @@ int command_fail(const char *sentence)
 {
     fprintf(stderr, "countersign: %s\n", sentence);
     return 1;
+}
+
+void command_configure_log(const struct config *config)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        if (strcmp(config->log_level, levels[i]) == 0)
+            log_configure((enum log_level)i, strcmp(config->log_format, "json") == 0);
+    }
 }
 
 bool command_wants_help(int argc, char **argv)

@@ -7,6 +7,9 @@
 /* Prints "countersign: SENTENCE" on standard error and returns 1: how every command fails. */
 int command_fail(const char *sentence) NODISCARD;
 
+/* The process's own log as the settings say. */
+void command_configure_log(const struct config *config);
+
 /* Whether the arguments ask for help (--help or -h). */
 bool command_wants_help(int argc, char **argv) NODISCARD;
 

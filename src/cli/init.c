@@ -50,6 +50,7 @@ static int init_tenant(struct arena *arena, const struct config *config, bool as
     const char *error = NULL;
     struct tenant_birth birth;
 
+    command_configure_log(config);
     if (!tenant_make_directory(config, arena, &error))
         return command_fail(error);
     struct tenant *tenant = tenant_open_store(config, arena, &error);

@@ -63,15 +63,6 @@ static struct http_router *make_router(const struct config *config)
     return http_router_create(tables, count, reply_not_found);
 }
 
-static void configure_log(const struct config *config)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
-        if (strcmp(config->log_level, levels[i]) == 0)
-            log_configure((enum log_level)i, strcmp(config->log_format, "json") == 0);
-    }
-}
-
 static bool start(struct serving *serving, const char **error)
 {
     const struct config *config = serving->config;
@@ -139,7 +130,7 @@ static void reload(struct serving *serving)
     notify_socket_send("RELOADING=1");
     const struct config *config = config_read(arena, serving->argc, serving->argv, &error);
     if (config != NULL) {
-        configure_log(config);
+        command_configure_log(config);
         LOG_INFO("server.reloaded", LOG_TEXT("log_level", config->log_level));
     } else {
         LOG_ERROR("server.reload_refused", LOG_TEXT("reason", error));
@@ -192,7 +183,7 @@ static int serve(struct serving *serving)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 
-    configure_log(serving->config);
+    command_configure_log(serving->config);
     int status = 0;
     if (start(serving, &error)) {
         announce(serving, started);

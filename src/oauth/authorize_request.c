@@ -2,6 +2,7 @@
 
 #include "oauth/redirect_uri.h"
 #include "store/settings.h"
+#include "tenant/domain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,6 +249,7 @@ static enum db_result wanted_audience(struct http_exchange *x, struct db_tx *tx,
     }
     if (*audience != NULL && (**audience == '\0' || strcmp(*audience, oauth_url(x, "userinfo")) == 0))
         *audience = NULL;
+    *audience = domain_audience(tenant_of(x), x->arena, *audience);
     return DB_OK;
 }
 

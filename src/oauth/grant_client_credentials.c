@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "oauth/tokens.h"
 #include "store/settings.h"
+#include "tenant/domain.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ static const char *read_audience(struct token_request *request, struct db_tx *tx
     if (audience == NULL)
         audience = given_parameter(&request->form, "resource");
     if (audience != NULL)
-        return audience;
+        return domain_audience(tenant_of(request->x), request->x->arena, audience);
     yyjson_val *settings = NULL;
     enum db_result found = settings_get(tx, request->x->arena, "tenant", &settings);
     if (found != DB_OK && found != DB_NOT_FOUND) {

@@ -139,13 +139,33 @@ bool domain_settle(struct tenant *tenant, struct arena *arena, const char **erro
     return true;
 }
 
+/* Whether `authority` (of `length`) names this machine at the port of dev_tls_listen, or is the issuer's own. */
+static bool is_dev_authority(const struct config *config, struct arena *arena, const char *authority,
+                             size_t length)
+{
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    const char *text = arena_strndup(arena, authority, length);
+    if (strcmp(text, config->host) == 0)
+        return true;
+    if (config->dev_tls_listen == NULL)
+        return false;
+    const char *port = strrchr(config->dev_tls_listen, ':');
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(text, arena_printf(arena, "%s%s", names[i], port)) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *domain_audience(const struct tenant *tenant, struct arena *arena, const char *audience)
 {
+    static const char scheme[] = "https://";
     const struct config *config = tenant->config;
-    if (config->dev_tls_listen == NULL || audience == NULL)
+    if (!config->dev || audience == NULL || strncmp(audience, scheme, strlen(scheme)) != 0)
         return audience;
-    const char *alias = arena_printf(arena, "https://%s/", config->dev_tls_listen);
-    if (strncmp(audience, alias, strlen(alias)) != 0)
+    const char *authority = audience + strlen(scheme);
+    size_t length = strcspn(authority, "/");
+    if (authority[length] != '/' || !is_dev_authority(config, arena, authority, length))
         return audience;
-    return arena_printf(arena, "%s%s", config->issuer, audience + strlen(alias));
+    return arena_printf(arena, "%s%s", config->issuer, authority + length + 1);
 }

@@ -16,8 +16,8 @@
 bool domain_settle(struct tenant *tenant, struct arena *arena, const char **error) NODISCARD;
 
 /*
- * The audience that `audience` means: with dev_tls_listen an SDK names its APIs by that address
- * ("https://localhost:3443/api/v2/"), and means the issuer's.
+ * The audience that `audience` means. SDKs speak https alone: with --dev what they name by dev_tls_listen
+ * ("https://localhost:3443/api/v2/"), or by the issuer's host with https before it, means the issuer's.
  */
 const char *domain_audience(const struct tenant *tenant, struct arena *arena, const char *audience) NODISCARD;
 

@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { startServer } from '../harness/server.mjs';
+import { claims } from '../harness/browserless.mjs';
+import { freePort, startServer } from '../harness/server.mjs';
 
 describe('a server with --dev', () => {
   let server;
@@ -78,6 +81,35 @@ test('a server without --dev has no outbox, no clock and no demo', async () => {
     for (const path of ['/dev/outbox', '/demo', '/demo/config', '/demo/assets/demo.js'])
       assert.equal((await direct(path)).status, 404, path);
     assert.equal((await direct('/dev/clock', { method: 'POST', body: '{"advance_ms":1}' })).status, 404);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('with dev_tls_listen an SDK that speaks https alone reaches it there, and its audience means the issuer\'s', async () => {
+  const port = await freePort();
+  const server = await startServer({ flags: ['--dev-tls-listen', `127.0.0.1:${port}`] });
+  try {
+    const ca = await readFile(join(server.data, 'dev-ca.pem'));
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      ...server.management,
+      audience: `https://localhost:${port}/api/v2/`,
+    });
+    const { status, body } = await new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const call = request({ host: 'localhost', port, path: '/oauth/token', method: 'POST', headers, ca, agent: false });
+      call.on('error', reject);
+      call.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part) => (text += part));
+        response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }));
+      });
+      call.end(form.toString());
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.equal(claims(body.access_token).aud, server.audience);
+    assert.equal((await server.api('GET', 'clients', undefined, body.access_token)).status, 200);
   } finally {
     await server.stop();
   }

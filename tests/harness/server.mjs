@@ -202,7 +202,7 @@ class Server {
 
   /** The official SDK's client for this server, which speaks plain HTTP on this machine. */
   sdk(credentials = this.management) {
-    const options = { domain: this.host, audience: this.audience, fetch: plainHttp };
+    const options = { domain: this.host, fetch: plainHttp };
     if (typeof credentials === 'string') return new ManagementClient({ ...options, token: credentials });
     return new ManagementClient({
       ...options,
