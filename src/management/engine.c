@@ -57,7 +57,8 @@ static void bind_operation(struct arena *arena, const struct operation *operatio
 /* What is made here lives as long as the process. */
 static void bind_all(void)
 {
-    struct arena *arena = arena_create();
+    static struct arena *arena;
+    arena = arena_create();
     size_t count = 0;
     for (size_t i = 0; i < management_operations_count; i++) {
         count += management_operations[i]->count;
