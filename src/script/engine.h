@@ -25,7 +25,8 @@ enum {
 
 struct program {
     const char *name;
-    struct bytecode code;
+    const char *text;
+    struct bytecode code; /* empty until it was first used */
 };
 
 struct source {
@@ -82,7 +83,7 @@ struct engine {
     struct job job;
 };
 
-/* A runtime of at most `memory_bytes` with all programs compiled; NULL where one does not compile. */
+/* A runtime of at most `memory_bytes`, with the first program compiled; NULL where that fails. */
 struct engine *engine_create(size_t memory_bytes) NODISCARD;
 
 /* Takes the frame of a source; false where it is malformed or one too many. */
