@@ -346,8 +346,11 @@ static void add_standing_headers(struct call *call)
     if (x->request.is_tls && !has_header(x->response.headers, "Strict-Transport-Security"))
         http_add_header(x, "Strict-Transport-Security", "max-age=31536000");
     http_set_header(x, "X-Request-Id", x->request.request_id);
+    /* Clients that know when a connection ends do not send their next request into its end. */
     if (call->closes)
         http_set_header(x, "Connection", "close");
+    else
+        http_set_header(x, "Keep-Alive", call->site->keep_alive);
 }
 
 struct MHD_Response *call_response(struct call *call)

@@ -14,6 +14,7 @@ struct call_site {
     struct http_server_config config;
     const struct http_router *router;
     struct networks trusted;
+    const char *keep_alive; /* the header of that name */
     void *context;
     uint64_t id_prefix;
     _Atomic uint64_t id_next;

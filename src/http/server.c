@@ -211,6 +211,7 @@ static bool read_config(struct http_server *server, const struct http_server_con
         return false;
     }
     own->connections = listener_raise_limit(own->connections);
+    server->site.keep_alive = arena_printf(server->arena, "timeout=%u", own->idle_seconds);
     return true;
 }
 
