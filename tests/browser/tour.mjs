@@ -21,6 +21,13 @@ const picture = async (name, viewport) => {
 };
 const main = () => page.locator('form button[type=submit]').first().click();
 
+const signInAgain = async () => {
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  await page.waitForURL(/\/u\/login\/identifier/);
+  await main();
+  await page.locator('[name=password]').fill('a long walk by the River 7');
+};
+
 try {
   await page.goto(server.url('demo'));
   await page.getByRole('button', { name: 'Sign up' }).click();
@@ -34,8 +41,7 @@ try {
   await page.locator('#step-flag.is-done').waitFor();
   await picture('demo', WIDE);
 
-  await page.getByRole('button', { name: 'Sign in again' }).click();
-  await page.locator('[name=password]').fill('a long walk by the River 7');
+  await signInAgain();
   await picture('password', PHONE);
   await main();
   await page.locator('[value=otp]').first().click();
@@ -47,8 +53,7 @@ try {
   await page.locator('#step-again.is-done').waitFor();
 
   await server.advanceClock(60_000);
-  await page.getByRole('button', { name: 'Sign in again' }).click();
-  await page.locator('[name=password]').fill('a long walk by the River 7');
+  await signInAgain();
   await main();
   await page.locator('[name=code]').fill(totp(seed, server.now()));
   await picture('challenge', PHONE);
