@@ -91,6 +91,9 @@ struct resource {
     const char *conflict; /* 409 */
     const char *conflict_code;
 
+    /* How many there are where no condition narrows the list, known without counting; NULL: they are counted. */
+    enum db_result (*count_all)(struct db_tx *tx, struct arena *arena, int64_t *count);
+
     /* Hooks, all optional. Those that return bool have answered the request where they return false. */
     bool (*filter)(struct call *call,
                    struct statement *where);                  /* more conditions: each begins with " AND " */

@@ -221,6 +221,15 @@ static void add_equals(struct statement *sql, const char *field, struct search_v
         statement_bind_text(sql, key);
         return;
     }
+    /* By their columns, which have indexes: a user has one identity, that of its connection. */
+    const char *column = strcmp(field, "user_id") == 0                 ? "user_id"
+                         : strcmp(field, "identities.connection") == 0 ? "connection"
+                                                                       : NULL;
+    if (column != NULL && !wildcard) {
+        statement_add(sql, arena_printf(sql->arena, "(%s = ?)", column));
+        statement_bind_text(sql, value.text);
+        return;
+    }
     open_field(sql, field);
     add_text(sql, field, folded);
     statement_add(sql, wildcard ? (folded ? " LIKE lower(?) ESCAPE '\\'" : " LIKE ? ESCAPE '\\'")

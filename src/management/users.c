@@ -65,6 +65,7 @@ const struct resource users_resource = {
     .visible = "connection NOT IN (SELECT name FROM connections WHERE is_system = 1)",
     .missing = "The user does not exist.",
     .missing_code = "inexistent_user",
+    .count_all = users_count,
     .filter = filter_users,
     .sort = sort_users,
     .present = present_user,

@@ -109,16 +109,13 @@ static enum db_result count_users(struct db_tx *tx, const char *connection, int6
         "tii", connection, (int64_t)db_tx_slot(tx), change);
 }
 
-enum db_result users_count(struct db_tx *tx, struct arena *arena, const char *connection, int64_t *count)
+enum db_result users_count(struct db_tx *tx, struct arena *arena, int64_t *count)
 {
     struct db_value *row = NULL;
-    enum db_result result = DB_OK;
-    if (connection == NULL)
-        result = db_row(tx, arena, &row, "SELECT COALESCE(SUM(total), 0) FROM user_counts", "");
-    else
-        result =
-            db_row(tx, arena, &row, "SELECT COALESCE(SUM(total), 0) FROM user_counts WHERE connection = ?",
-                   "t", connection);
+    enum db_result result = db_row(tx, arena, &row,
+                                   "SELECT COALESCE(SUM(total), 0) FROM user_counts WHERE connection NOT IN"
+                                   " (SELECT name FROM connections WHERE is_system = 1)",
+                                   "");
     *count = result == DB_OK ? row[0].number : 0;
     return result;
 }

@@ -41,7 +41,10 @@ enum db_result user_delete(struct db_tx *tx, const char *user_id) NODISCARD;
 enum db_result user_password(struct db_tx *tx, struct arena *arena, const char *user_id, const char **hash) NODISCARD;
 enum db_result user_password_put(struct db_tx *tx, const char *user_id, const char *hash) NODISCARD;
 
-/* How many users there are, in that connection or (NULL) in all: kept, not counted, so that it costs nothing at a million. */
-enum db_result users_count(struct db_tx *tx, struct arena *arena, const char *connection, int64_t *count) NODISCARD;
+/*
+ * How many users there are, but for those of the server's own connections (its administrators): kept, not counted, so that it
+ * costs nothing at a million.
+ */
+enum db_result users_count(struct db_tx *tx, struct arena *arena, int64_t *count) NODISCARD;
 
 #endif
