@@ -218,7 +218,7 @@ static enum verdict take_line(struct run *run, const struct frame *frame)
     run->line_bytes += frame->size;
     if (report->line_count == LINES_MOST || run->line_bytes > LINE_BYTES_MOST)
         return RUN_ON;
-    if (report->line_count == run->line_room) {
+    if (run->lines == NULL || report->line_count == run->line_room) {
         size_t room = run->line_room == 0 ? 8 : run->line_room * 2;
         struct script_line *lines = arena_calloc(run->arena, room, sizeof *lines);
         if (report->line_count > 0)
@@ -249,7 +249,7 @@ static const struct script_call *find_call(const struct run *run, const char *na
 static void note_call(struct run *run, struct script_called called)
 {
     struct script_report *report = run->report;
-    if (report->called_count == run->called_room) {
+    if (run->called == NULL || report->called_count == run->called_room) {
         size_t room = run->called_room == 0 ? 4 : run->called_room * 2;
         struct script_called *list = arena_calloc(run->arena, room, sizeof *list);
         if (report->called_count > 0)

@@ -6,6 +6,7 @@
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -50,13 +51,12 @@ static void enter_namespaces(char walls[64])
 static size_t address_space_now(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long pages = 0;
-    if (file != NULL) {
-        if (fscanf(file, "%lu", &pages) != 1)
-            pages = 0;
-        fclose(file);
-    }
-    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    char line[128] = "";
+    if (file == NULL)
+        return 0;
+    bool is_read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    return is_read ? (size_t)strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static bool limit(__rlimit_resource_t resource, rlim_t most)

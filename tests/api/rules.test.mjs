@@ -1,6 +1,7 @@
 // Rules as a login meets them: what they see, what they decide, what they may ask for, and what they cannot harm.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Browser, claims, Login } from '../harness/browserless.mjs';
@@ -226,4 +227,23 @@ test('a rule redirects, and runs again at /continue', async () => {
   const back = await attempt.browser.open(`/continue?state=${encodeURIComponent(state)}&consent=yes`);
   const tokens = await attempt.tokens(back);
   assert.equal(claims(tokens.id_token)['https://app.test/consent'], 'yes');
+});
+
+test('script workers end with a server that was killed', async () => {
+  const other = await startServer();
+  const parentOf = (pid) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop().split(' ')[1]);
+  const isAlive = (pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()[0] !== 'Z';
+    } catch {
+      return false;
+    }
+  };
+  const workers = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isAlive(pid) && parentOf(pid) === other.process.pid);
+  assert.equal(workers.length, 1);
+  await other.kill();
+  for (let i = 0; i < 100 && workers.some(isAlive); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(workers.filter(isAlive), []);
+  await other.start();
+  await other.stop();
 });
