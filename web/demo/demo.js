@@ -59,6 +59,8 @@ function showCall(call) {
 }
 
 function showCalls(calls) {
+    for (const token of element('tokens').querySelectorAll('details'))
+        token.open = false;
     element('calls').replaceChildren(...calls.map(showCall));
 }
 
@@ -111,6 +113,7 @@ async function refresh() {
     element('by-mfa').textContent = withMfa ? ', with a second factor' : '';
     element('enrolled').textContent = enrolled.map((kind) => FACTORS[kind] ?? kind).join(', ');
     element('sign-up').hidden = element('sign-in').hidden = signedIn;
+    element('turn-on-factors').hidden = Boolean(state.factors && state.rule);
     element('turn-on-mfa').hidden = Boolean(state.use_mfa);
     element('turn-off-mfa').hidden = !state.use_mfa;
     element('make-ticket').hidden = enrolled.length > 0;
