@@ -9,6 +9,7 @@ extern const struct operations user_factors_operations;
 extern const struct operations factors_operations;
 extern const struct operations enrollments_operations;
 extern const struct operations rules_operations;
+extern const struct operations rules_try_operations;
 extern const struct operations clients_operations;
 extern const struct operations client_grants_operations;
 extern const struct operations resource_servers_operations;

@@ -4,9 +4,11 @@
 #include "management/resources.h"
 
 const struct operations *const management_operations[] = {
-    &openapi_operations,     &users_operations,         &user_factors_operations,
-    &factors_operations,     &enrollments_operations,   &rules_operations,
-    &clients_operations,     &client_grants_operations, &resource_servers_operations,
+    &openapi_operations,       &users_operations,
+    &user_factors_operations,  &factors_operations,
+    &enrollments_operations,   &rules_try_operations,
+    &rules_operations,         &clients_operations,
+    &client_grants_operations, &resource_servers_operations,
     &connections_operations,
 };
 const size_t management_operations_count = ARRAY_LENGTH(management_operations);
