@@ -55,10 +55,9 @@ static void add_parameter(yyjson_mut_doc *doc, yyjson_mut_val *properties, yyjso
     json_set(doc, properties, json_text(parameter, "name"), schema);
 }
 
-yyjson_val *description_parameters(yyjson_val *operation, const char *in)
+yyjson_val *description_parameters(struct arena *memory, yyjson_val *operation, const char *in)
 {
-    struct arena *own = arena_create();
-    yyjson_mut_doc *doc = json_new_object(own);
+    yyjson_mut_doc *doc = json_new_object(memory);
     yyjson_mut_val *schema = yyjson_mut_doc_get_root(doc);
     json_set_text(doc, schema, "type", "object");
     json_set_bool(doc, schema, "additionalProperties", false);
@@ -73,7 +72,7 @@ yyjson_val *description_parameters(yyjson_val *operation, const char *in)
             add_parameter(doc, properties, required, parameter);
         }
     }
-    return json_parse_own(own, json_write_doc(own, doc));
+    return json_parse_own(memory, json_write_doc(memory, doc));
 }
 
 yyjson_val *description_body(yyjson_val *operation)

@@ -21,9 +21,9 @@ yyjson_val *description_operation(const char *method, const char *path) NODISCAR
 
 /*
  * A schema for the operation's parameters that are `in` "query" or "path": a closed object with a member a parameter, each
- * with the parameter's description. Made new, in memory of its own; NULL where there are none.
+ * with the parameter's description. Made new, in the arena.
  */
-yyjson_val *description_parameters(yyjson_val *operation, const char *in) NODISCARD;
+yyjson_val *description_parameters(struct arena *arena, yyjson_val *operation, const char *in) NODISCARD;
 
 /* The schema of the operation's body; NULL where it takes none. */
 yyjson_val *description_body(yyjson_val *operation) NODISCARD;

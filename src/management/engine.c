@@ -29,8 +29,9 @@ static pthread_once_t bind_once = PTHREAD_ONCE_INIT;
 static struct bound *bounds;
 static struct http_route *routes; /* routes[i] leads to bounds[i] */
 static struct http_router *router;
+static struct arena *bind_arena; /* of all that is bound; lives as long as the process */
 
-static void bind_operation(struct arena *arena, const struct operation *operation, size_t at)
+static void bind_operation(const struct operation *operation, size_t at)
 {
     yyjson_val *description = description_operation(operation->method, operation->path);
     if (description == NULL) {
@@ -42,33 +43,31 @@ static void bind_operation(struct arena *arena, const struct operation *operatio
         .operation = operation,
         .description = description,
         .scopes = json_member(description, "x-scopes"),
-        .path = description_parameters(description, "path"),
-        .query = description_parameters(description, "query"),
+        .path = description_parameters(bind_arena, description, "path"),
+        .query = description_parameters(bind_arena, description, "query"),
         .body = description_body(description),
     };
     routes[at] = (struct http_route){
         .method = operation->method,
-        .pattern = arena_printf(arena, "%s%s", api_root, operation->path),
+        .pattern = arena_printf(bind_arena, "%s%s", api_root, operation->path),
         .handler = management_handle,
         .tag = "management",
     };
 }
 
-/* What is made here lives as long as the process. */
 static void bind_all(void)
 {
-    static struct arena *arena;
-    arena = arena_create();
     size_t count = 0;
+    bind_arena = arena_create();
     for (size_t i = 0; i < management_operations_count; i++) {
         count += management_operations[i]->count;
     }
-    bounds = arena_calloc(arena, count, sizeof(*bounds));
-    routes = arena_calloc(arena, count, sizeof(*routes));
+    bounds = arena_calloc(bind_arena, count, sizeof(*bounds));
+    routes = arena_calloc(bind_arena, count, sizeof(*routes));
     size_t at = 0;
     for (size_t i = 0; i < management_operations_count; i++) {
         for (size_t j = 0; j < management_operations[i]->count; j++) {
-            bind_operation(arena, &management_operations[i]->list[j], at++);
+            bind_operation(&management_operations[i]->list[j], at++);
         }
     }
     router = http_router_create(&(struct http_routes){routes, count}, 1, management_handle);

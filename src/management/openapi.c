@@ -6,6 +6,7 @@
 #include <string.h>
 
 static pthread_once_t written = PTHREAD_ONCE_INIT;
+static struct arena *document_arena; /* lives as long as the process */
 static const char *document;
 
 /* "/guardian/factors/{name}" belongs to the tag guardian. */
@@ -47,7 +48,7 @@ static void complete_paths(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_
 
 static void write_document(void)
 {
-    struct arena *arena = arena_create();
+    struct arena *arena = document_arena = arena_create();
     yyjson_mut_doc *doc = json_thaw(
         arena,
         json_parse_own(

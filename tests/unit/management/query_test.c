@@ -28,7 +28,7 @@ static int drop_arena(void **state)
 
 static yyjson_val *query_of(const char *method, const char *path, const struct http_pair *items, size_t count)
 {
-    yyjson_val *schema = description_parameters(description_operation(method, path), "query");
+    yyjson_val *schema = description_parameters(arena, description_operation(method, path), "query");
     return query_values(arena, &(struct http_pairs){items, count}, schema);
 }
 
