@@ -5,7 +5,10 @@
 #include "http/metrics.h"
 #include "tenant/tenant.h"
 
-/* For http_server_config.finished: counts, and logs the exchange at debug level, without anything that could be a secret. */
+/*
+ * For http_server_config.finished: counts, and logs the exchange at debug level, without anything that could
+ * be a secret.
+ */
 void serve_finished(void *context, const struct http_exchange *x, const struct http_route *route,
                     int64_t nanoseconds);
 

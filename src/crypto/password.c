@@ -18,7 +18,10 @@ enum {
     LARGE_PAGE = 2 * 1024 * 1024
 };
 
-/* Room for one hash at a time. Its memory stays, as the page faults of a new one are a quarter of the whole cost. */
+/*
+ * Room for one hash at a time. Its memory stays, as the page faults of a new one are a quarter of the whole
+ * cost.
+ */
 struct place {
     uint8_t *memory;
     size_t size;
@@ -240,7 +243,10 @@ static enum password_result verify_crypt(struct arena *arena, const char *passwo
     const char *made = crypt_rn(password, hash, data, sizeof *data);
     if (!text_equal_secret(made, hash))
         return PASSWORD_WRONG;
-    /* bcrypt never saw what stands behind byte 72, so nothing says that it is what the user chose: no new hash of it. */
+    /*
+     * bcrypt never saw what stands behind byte 72, so nothing says that it is what the user chose: no new
+     * hash of it.
+     */
     if (crypt_hash_is_bcrypt(hash) && strlen(password) > BCRYPT_BYTES)
         return PASSWORD_RIGHT;
     return PASSWORD_RIGHT_UPGRADE;

@@ -1,6 +1,7 @@
 /*
- * Password hashes: argon2id (RFC 9106) for what is set here; argon2, bcrypt and SHA-crypt for what was imported.
- * Hashing passes a gate as wide as the cores, each place with a kept memory arena; the queue before it is bounded.
+ * Password hashes: argon2id (RFC 9106) for what is set here; argon2, bcrypt and SHA-crypt for what was
+ * imported. Hashing passes a gate as wide as the cores, each place with a kept memory arena; the queue before
+ * it is bounded.
  */
 #ifndef COUNTERSIGN_CRYPTO_PASSWORD_H
 #define COUNTERSIGN_CRYPTO_PASSWORD_H
@@ -41,8 +42,9 @@ bool password_hash(struct password_gate *gate, struct arena *arena, const char *
                    char **hash) NODISCARD;
 
 /*
- * Compares; `hash` NULL (unknown user) does the same work and answers PASSWORD_WRONG. bcrypt sees 72 bytes of a password;
- * where more were given, nothing says that the rest is right, and PASSWORD_RIGHT_UPGRADE is not answered.
+ * Compares; `hash` NULL (unknown user) does the same work and answers PASSWORD_WRONG. bcrypt sees 72 bytes of
+ * a password; where more were given, nothing says that the rest is right, and PASSWORD_RIGHT_UPGRADE is not
+ * answered.
  */
 enum password_result password_verify(struct password_gate *gate, const char *password,
                                      const char *hash) NODISCARD;

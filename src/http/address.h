@@ -1,4 +1,7 @@
-/* IP addresses and networks (CIDR, RFC 4632), IPv4 and IPv6 as one kind: IPv4 stands as ::ffff:a.b.c.d (RFC 4291). */
+/*
+ * IP addresses and networks (CIDR, RFC 4632), IPv4 and IPv6 as one kind: IPv4 stands as ::ffff:a.b.c.d (RFC
+ * 4291).
+ */
 #ifndef COUNTERSIGN_HTTP_ADDRESS_H
 #define COUNTERSIGN_HTTP_ADDRESS_H
 
@@ -37,8 +40,8 @@ bool address_is_ipv4(const struct address *address) NODISCARD;
 bool address_equal(const struct address *a, const struct address *b) NODISCARD;
 
 /*
- * Reads a list of addresses and networks, parted by commas or spaces: "10.0.0.0/8, ::1". NULL and "" give an empty list.
- * False where one is broken; *wrong is then that one.
+ * Reads a list of addresses and networks, parted by commas or spaces: "10.0.0.0/8, ::1". NULL and "" give an
+ * empty list. False where one is broken; *wrong is then that one.
  */
 bool networks_parse(struct arena *arena, const char *text, struct networks *networks,
                     const char **wrong) NODISCARD;

@@ -257,7 +257,10 @@ bool call_open(struct call *call, const char *method, const struct address *peer
     else if (head.length > config->body_bytes)
         call_refuse(call, 413, "The request's body is too large.");
     if (call->stage == CALL_REFUSED) {
-        /* Whoever sends a body that can be read to its end sees the answer; others would only see a broken connection. */
+        /*
+         * Whoever sends a body that can be read to its end sees the answer; others would only see a broken
+         * connection.
+         */
         return is_fine && !head.is_continued && head.length > 0 &&
                head.length <= config->body_bytes * DRAIN_FACTOR;
     }
@@ -330,6 +333,17 @@ static bool has_header(const struct http_header_list *headers, const char *name)
     return false;
 }
 
+/* A browser that is told to use TLS only keeps to it for every port of the name: never for this machine's. */
+static bool names_this_machine(const char *host)
+{
+    static const char name[] = "localhost";
+    char next;
+    if (host == NULL || strncasecmp(host, name, sizeof name - 1) != 0)
+        return false;
+    next = host[sizeof name - 1];
+    return next == '\0' || next == ':';
+}
+
 static void add_standing_headers(struct call *call)
 {
     static const struct http_pair standing[] = {
@@ -343,7 +357,8 @@ static void add_standing_headers(struct call *call)
     for (size_t i = 0; i < ARRAY_LENGTH(standing); i++)
         if (!has_header(x->response.headers, standing[i].name))
             http_add_header(x, standing[i].name, standing[i].value);
-    if (x->request.is_tls && !has_header(x->response.headers, "Strict-Transport-Security"))
+    if (x->request.is_tls && !names_this_machine(http_header(x, "host")) &&
+        !has_header(x->response.headers, "Strict-Transport-Security"))
         http_add_header(x, "Strict-Transport-Security", "max-age=31536000");
     http_set_header(x, "X-Request-Id", x->request.request_id);
     /* Clients that know when a connection ends do not send their next request into its end. */

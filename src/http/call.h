@@ -1,4 +1,7 @@
-/* One request from its first line to the sent answer: what stands between libmicrohttpd's callbacks and the handlers. */
+/*
+ * One request from its first line to the sent answer: what stands between libmicrohttpd's callbacks and the
+ * handlers.
+ */
 #ifndef COUNTERSIGN_HTTP_CALL_H
 #define COUNTERSIGN_HTTP_CALL_H
 
@@ -49,8 +52,8 @@ struct call *call_create(struct call_site *site, struct MHD_Connection *mhd, con
 void call_destroy(struct call **call);
 
 /*
- * Reads the head. Whether the body, if any, is to be read; otherwise the stage is CALL_REFUSED, and the answer is to be sent
- * at once.
+ * Reads the head. Whether the body, if any, is to be read; otherwise the stage is CALL_REFUSED, and the
+ * answer is to be sent at once.
  */
 bool call_open(struct call *call, const char *method, const struct address *peer) NODISCARD;
 
@@ -66,7 +69,9 @@ void call_run(struct call *call);
 /* Makes the answer an error of the server's own. */
 void call_refuse(struct call *call, int status, const char *message);
 
-/* The answer for libmicrohttpd, with the headers that every answer has. Its body lives as long as the call. */
+/*
+ * The answer for libmicrohttpd, with the headers that every answer has. Its body lives as long as the call.
+ */
 struct MHD_Response *call_response(struct call *call) NODISCARD;
 
 #endif

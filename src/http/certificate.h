@@ -11,7 +11,10 @@ struct certificate {
     const char *private_key;
 };
 
-/* Reads both files and sees that they fit each other; on failure false and the cause, one sentence, in *error. */
+/*
+ * Reads both files and sees that they fit each other; on failure false and the cause, one sentence, in
+ * *error.
+ */
 bool certificate_read(struct arena *arena, const char *chain_file, const char *key_file,
                       struct certificate *certificate, const char **error) NODISCARD;
 

@@ -115,7 +115,10 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     return length;
 }
 
-/* Each address is checked when it is about to be connected to: after DNS, so that no name can lead elsewhere later. */
+/*
+ * Each address is checked when it is about to be connected to: after DNS, so that no name can lead elsewhere
+ * later.
+ */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *place)
 {
     struct transfer *transfer = context;

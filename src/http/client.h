@@ -1,6 +1,7 @@
 /*
- * Outgoing HTTP: libcurl multi on one thread of its own, blocking for the caller, with keep-alive, HTTP/2, an operator's
- * proxy and CA file, limits on time and size, and an egress policy that is checked after DNS and on every redirect.
+ * Outgoing HTTP: libcurl multi on one thread of its own, blocking for the caller, with keep-alive, HTTP/2, an
+ * operator's proxy and CA file, limits on time and size, and an egress policy that is checked after DNS and
+ * on every redirect.
  */
 #ifndef COUNTERSIGN_HTTP_CLIENT_H
 #define COUNTERSIGN_HTTP_CLIENT_H
@@ -26,11 +27,10 @@ struct http_call {
     struct bytes body;
     const char *user; /* basic authentication; NULL: none */
     const char *password;
-    unsigned timeout_ms;   /* for all of it, redirects included; 0: ten seconds */
-    size_t largest_answer; /* bytes of its body; 0: a mebibyte */
-    unsigned redirects;    /* followed at most; 0: none */
-    bool
-        operator_chose_address; /* it comes from an operator's settings, not from a script: no egress policy */
+    unsigned timeout_ms;         /* for all of it, redirects included; 0: ten seconds */
+    size_t largest_answer;       /* bytes of its body; 0: a mebibyte */
+    unsigned redirects;          /* followed at most; 0: none */
+    bool operator_chose_address; /* an operator's setting, not a script's: no egress policy */
 };
 
 struct http_answer {

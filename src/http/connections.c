@@ -146,7 +146,10 @@ static int64_t idle_limit(const struct connections *connections)
     return connections_count(connections) > limits->total / 4 * 3 ? whole / 8 : whole;
 }
 
-/* Between requests: notices a request's first bytes, from which its time counts. Whether the connection is to be cut. */
+/*
+ * Between requests: notices a request's first bytes, from which its time counts. Whether the connection is to
+ * be cut.
+ */
 static bool is_idle_too_long(struct connections *connections, struct connection *connection, int64_t since,
                              int64_t now)
 {
@@ -169,7 +172,10 @@ static bool is_idle_too_long(struct connections *connections, struct connection 
     return false;
 }
 
-/* In the middle of a request or answer, what is under way is thrown away, or the system would go on offering it. */
+/*
+ * In the middle of a request or answer, what is under way is thrown away, or the system would go on offering
+ * it.
+ */
 static void cut(int fd, bool is_busy)
 {
     if (is_busy)
@@ -319,7 +325,10 @@ const struct address *connection_peer(const struct connection *connection)
 void connection_waits(struct connections *connections, struct connection *connection)
 {
     int64_t now = clock_monotonic_ns();
-    /* The watch brings this forward when the request begins; where the system does not tell it that, it stands. */
+    /*
+     * The watch brings this forward when the request begins; where the system does not tell it that, it
+     * stands.
+     */
     int64_t most = (int64_t)connections->limits.idle_seconds + connections->limits.request_seconds;
     atomic_store(&connection->deadline, now + most * second);
     atomic_store(&connection->waits_since, now);

@@ -1,6 +1,7 @@
 /*
- * The open connections, watched by a thread of its own: a client gets a bounded time for its whole request and for
- * taking the whole answer, however busily it sends a byte now and then; and a bounded number of connections.
+ * The open connections, watched by a thread of its own: a client gets a bounded time for its whole request
+ * and for taking the whole answer, however busily it sends a byte now and then; and a bounded number of
+ * connections.
  */
 #ifndef COUNTERSIGN_HTTP_CONNECTIONS_H
 #define COUNTERSIGN_HTTP_CONNECTIONS_H
@@ -36,8 +37,10 @@ void connections_close(struct connections *connections, struct connection *conne
 
 const struct address *connection_peer(const struct connection *connection) NODISCARD;
 
-/* What the connection is at, told by its loop: between requests; a request's head is there; its handler works; `size` bytes of
- * an answer go out. */
+/*
+ * What the connection is at, told by its loop: between requests; a request's head is there; its handler
+ * works; `size` bytes of an answer go out.
+ */
 void connection_waits(struct connections *connections, struct connection *connection);
 void connection_reads(struct connections *connections, struct connection *connection);
 void connection_works(struct connection *connection);

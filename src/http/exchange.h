@@ -1,7 +1,7 @@
 /*
- * One HTTP exchange as handlers see it: a request read whole, and the answer they fill in. All of it lives in the arena.
- * Handlers are plain blocking code on a request thread; those of a route marked HTTP_ON_LOOP run on the event loop and
- * must neither block nor read the store.
+ * One HTTP exchange as handlers see it: a request read whole, and the answer they fill in. All of it lives in
+ * the arena. Handlers are plain blocking code on a request thread; those of a route marked HTTP_ON_LOOP run
+ * on the event loop and must neither block nor read the store.
  */
 #ifndef COUNTERSIGN_HTTP_EXCHANGE_H
 #define COUNTERSIGN_HTTP_EXCHANGE_H
@@ -63,9 +63,9 @@ const char *http_cookie(const struct http_exchange *x, const char *name) NODISCA
 const char *http_parameter(const struct http_exchange *x, const char *name) NODISCARD;
 
 /*
- * The body as a form: urlencoded, or the texts, numbers and booleans of a JSON object where the content type says JSON (as
- * Auth0's /oauth and /mfa take both). False where it is neither or does not decode; objects and arrays are left out of
- * the pairs but stay readable through http_json.
+ * The body as a form: urlencoded, or the texts, numbers and booleans of a JSON object where the content type
+ * says JSON (as Auth0's /oauth and /mfa take both). False where it is neither or does not decode; objects and
+ * arrays are left out of the pairs but stay readable through http_json.
  */
 bool http_form(struct http_exchange *x, struct http_pairs *form) NODISCARD;
 
@@ -75,8 +75,9 @@ enum json_fault http_json(struct http_exchange *x, yyjson_val **root) NODISCARD;
 /* --- answering --- */
 
 /*
- * Adds a header to the answer, or replaces all of that name. Values with a line break are dropped and logged. An empty value
- * leaves the header out, also where the server would add it by itself (X-Frame-Options of a page that may be framed).
+ * Adds a header to the answer, or replaces all of that name. Values with a line break are dropped and logged.
+ * An empty value leaves the header out, also where the server would add it by itself (X-Frame-Options of a
+ * page that may be framed).
  */
 void http_add_header(struct http_exchange *x, const char *name, const char *value);
 void http_set_header(struct http_exchange *x, const char *name, const char *value);

@@ -121,8 +121,8 @@ static bool read_node(struct arena *arena, const char *node, struct address *add
 }
 
 /*
- * From the right, past trusted proxies. True where a stranger was reached; else *client is the farthest address that is
- * known, which is a proxy's.
+ * From the right, past trusted proxies. True where a stranger was reached; else *client is the farthest
+ * address that is known, which is a proxy's.
  */
 static bool walk(struct arena *arena, const struct hops *hops, const struct networks *trusted,
                  struct forwarded *result)

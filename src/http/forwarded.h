@@ -18,9 +18,10 @@ enum forwarded_result {
 };
 
 /*
- * Reads the request's headers (names in lower case). They count only where the peer is one of `trusted`; the lists are walked
- * from the right, past trusted proxies, and what stands left of the first stranger is never looked at. Where both kinds
- * of header come and only one leads to a stranger, that one counts: the other was written by a proxy between proxies.
+ * Reads the request's headers (names in lower case). They count only where the peer is one of `trusted`; the
+ * lists are walked from the right, past trusted proxies, and what stands left of the first stranger is never
+ * looked at. Where both kinds of header come and only one leads to a stranger, that one counts: the other was
+ * written by a proxy between proxies.
  */
 enum forwarded_result forwarded_read(struct arena *arena, const struct networks *trusted,
                                      const struct address *peer, const struct http_pairs *headers,

@@ -36,7 +36,7 @@ static unsigned port_of(int fd)
         struct sockaddr any;
         struct sockaddr_in four;
         struct sockaddr_in6 six;
-    } address;
+    } address = {.six = {.sin6_family = AF_UNSPEC}};
     socklen_t size = sizeof address;
     if (getsockname(fd, &address.any, &size) != 0)
         return 0;

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 
 /*
- * A socket that listens on "HOST:PORT" ("[::1]:3000"; port 0: a free one), and its port. -1 and the cause, one sentence, in
- * *error where that fails.
+ * A socket that listens on "HOST:PORT" ("[::1]:3000"; port 0: a free one), and its port. -1 and the cause,
+ * one sentence, in *error where that fails.
  */
 int listener_open(struct arena *arena, const char *listen, int backlog, unsigned *port,
                   const char **error) NODISCARD;

@@ -29,7 +29,9 @@ struct series {
     _Atomic uint64_t nanoseconds;
 };
 
-/* A thread counts in its own shard, as far as there are enough, so that no two cores pass a line to and fro. */
+/*
+ * A thread counts in its own shard, as far as there are enough, so that no two cores pass a line to and fro.
+ */
 struct shard {
     _Alignas(CACHE_LINE) struct series series[MOST_TAGS];
 };
@@ -149,15 +151,15 @@ static void write_value(struct buffer *text, const char *name, const char *type,
 
 static double resident_bytes(void)
 {
-    unsigned long long total = 0;
-    unsigned long long resident = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
-        resident = 0;
+    const char *read = fgets(line, sizeof line, file);
     fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    /* The second number: pages. */
+    const char *resident = read == NULL ? NULL : strchr(line, ' ');
+    return resident == NULL ? 0 : (double)strtoull(resident, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static double open_descriptors(void)

@@ -1,4 +1,7 @@
-/* Which proxy an outgoing call takes: an operator's, or what the environment says as curl and most programs read it. */
+/*
+ * Which proxy an outgoing call takes: an operator's, or what the environment says as curl and most programs
+ * read it.
+ */
 #ifndef COUNTERSIGN_HTTP_PROXY_H
 #define COUNTERSIGN_HTTP_PROXY_H
 
@@ -13,8 +16,9 @@ struct proxies {
 };
 
 /*
- * `configured` for everything where it is not NULL; otherwise http_proxy (only in lower case: CGI servers set the other from a
- * request's header), https_proxy, all_proxy and no_proxy of the environment, those in upper case too.
+ * `configured` for everything where it is not NULL; otherwise http_proxy (only in lower case: CGI servers set
+ * the other from a request's header), https_proxy, all_proxy and no_proxy of the environment, those in upper
+ * case too.
  */
 void proxies_read(struct arena *arena, const char *configured, struct proxies *proxies);
 

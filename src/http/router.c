@@ -188,6 +188,7 @@ static const struct http_route *find(const struct node *root, const char *method
     return NULL;
 }
 
+/* The values of a pattern's names in a path that matches it. */
 static bool read_parameters(struct arena *arena, const char *pattern, const struct segments *path,
                             struct http_pairs *parameters)
 {
@@ -195,7 +196,7 @@ static bool read_parameters(struct arena *arena, const char *pattern, const stru
     cut(pattern, &parts);
     struct http_pair *items = arena_calloc(arena, parts.count, sizeof *items);
     size_t count = 0;
-    for (size_t i = 0; i < parts.count; i++) {
+    for (size_t i = 0; i < parts.count && i < path->count; i++) {
         const struct span *part = &parts.items[i];
         if (!is_name(part))
             continue;

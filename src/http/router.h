@@ -25,8 +25,9 @@ struct http_routes {
 struct http_router;
 
 /*
- * A router over the tables (kept by reference; they are constants). `not_found` answers what no pattern matches, and also a
- * path whose method is not served (Auth0 answers 404 there; x->response.status is preset to 404).
+ * A router over the tables (kept by reference; they are constants). `not_found` answers what no pattern
+ * matches, and also a path whose method is not served (Auth0 answers 404 there; x->response.status is preset
+ * to 404).
  */
 struct http_router *http_router_create(const struct http_routes *tables, size_t count,
                                        http_handler not_found) NODISCARD;

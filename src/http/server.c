@@ -215,7 +215,10 @@ static bool read_config(struct http_server *server, const struct http_server_con
     return true;
 }
 
-/* An MHD daemon on a copy of the listening socket, so that the server keeps its own. NULL and *error on failure. */
+/*
+ * An MHD daemon on a copy of the listening socket, so that the server keeps its own. NULL and *error on
+ * failure.
+ */
 static struct MHD_Daemon *start_daemon(struct http_server *server, struct arena *arena, const char **error)
 {
     const struct http_server_config *config = &server->site.config;
@@ -311,7 +314,9 @@ struct http_server *http_server_start(const struct http_server_config *config,
     return NULL;
 }
 
-/* A place for loops that are to end, made free by ending those without connections. NULL where all have some. */
+/*
+ * A place for loops that are to end, made free by ending those without connections. NULL where all have some.
+ */
 static struct loops *place_for_older(struct http_server *server)
 {
     struct loops *place = NULL;

@@ -1,6 +1,6 @@
 /*
- * The HTTP server: libmicrohttpd's event loops move bytes, a bounded pool of request threads runs handlers. Deadlines for
- * whole requests, limits on everything, a graceful stop.
+ * The HTTP server: libmicrohttpd's event loops move bytes, a bounded pool of request threads runs handlers.
+ * Deadlines for whole requests, limits on everything, a graceful stop.
  */
 #ifndef COUNTERSIGN_HTTP_SERVER_H
 #define COUNTERSIGN_HTTP_SERVER_H
@@ -18,28 +18,33 @@ struct http_server_config {
     unsigned connections_per_address;
     size_t header_bytes;
     size_t body_bytes;
-    unsigned request_seconds; /* from a request's first byte to its last */
-    unsigned idle_seconds;    /* a connection between requests */
-    const char *
-        trusted_proxies; /* comma list of addresses and networks (CIDR) whose Forwarded / X-Forwarded-* count */
+    unsigned request_seconds;     /* from a request's first byte to its last */
+    unsigned idle_seconds;        /* a connection between requests */
+    const char *trusted_proxies;  /* comma list: whose Forwarded and X-Forwarded-* headers count */
     const char *certificate_file; /* PEM; NULL serves plain HTTP */
     const char *private_key_file;
     /* Called on every finished exchange, from any thread, for metrics and the access log. May be NULL. */
     void (*finished)(void *context, const struct http_exchange *x, const struct http_route *route,
                      int64_t nanoseconds);
-    /* The response's extra headers for HTTP_CORS routes and preflights: adds them for `origin`. May be NULL. */
+    /*
+     * The response's extra headers for HTTP_CORS routes and preflights: adds them for `origin`. May be NULL.
+     */
     void (*cross_origin)(struct http_exchange *x, const char *origin);
 };
 
-/* Starts serving; on failure NULL and the cause, one sentence, in *error. `context` reaches handlers as x->context. */
+/*
+ * Starts serving; on failure NULL and the cause, one sentence, in *error. `context` reaches handlers as
+ * x->context.
+ */
 struct http_server *http_server_start(const struct http_server_config *config,
                                       const struct http_router *router, void *context, struct arena *arena,
                                       const char **error) NODISCARD;
 /* The port that is listened on. */
 unsigned http_server_port(const struct http_server *server) NODISCARD;
 /*
- * Reads the certificate and its key again, for new connections; open ones go on with the old. True also where the server
- * speaks plain HTTP. On failure all stays as it was, and *error says why. Not while the server is being stopped.
+ * Reads the certificate and its key again, for new connections; open ones go on with the old. True also where
+ * the server speaks plain HTTP. On failure all stays as it was, and *error says why. Not while the server is
+ * being stopped.
  */
 bool http_server_renew_certificate(struct http_server *server, struct arena *arena,
                                    const char **error) NODISCARD;
@@ -51,8 +56,10 @@ struct http_server_load {
 };
 void http_server_load(const struct http_server *server, struct http_server_load *load);
 
-/* Stops accepting, lets open requests end for at most `seconds`, then closes; *server becomes NULL. Handlers that still
- * run then are waited for: their own limits are short. */
+/*
+ * Stops accepting, lets open requests end for at most `seconds`, then closes; *server becomes NULL. Handlers
+ * that still run then are waited for: their own limits are short.
+ */
 void http_server_stop(struct http_server **server, unsigned seconds);
 
 #endif

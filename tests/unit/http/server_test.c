@@ -557,6 +557,10 @@ static void addresses_come_from_trusted_proxies(void **state)
     assert_status(ask("GET /echo HTTP/1.1\r\nHost: a\r\nForwarded: for=192.0.2.7\r\nX-Forwarded-For: "
                       "192.0.2.8\r\n\r\n"),
                   400);
+    answer = ask("GET /echo HTTP/1.1\r\nHost: localhost:3000\r\nForwarded: for=192.0.2.7;proto=https\r\n"
+                 "Connection: close\r\n\r\n");
+    assert_has(answer, "tls=1\n");
+    assert_has_not(answer, "Strict-Transport-Security");
     /* A proxy is many clients: its connections are not counted. */
     int other = raw_connect(port);
     assert_has(get("/echo"), "ip=127.0.0.1\n");
