@@ -187,23 +187,38 @@ static void give_slot(struct script_pool *pool, struct slot *slot, bool healthy)
     pthread_mutex_unlock(&pool->lock);
 }
 
-enum script_outcome script_run_job(struct script_pool *pool, struct arena *arena,
-                                   const struct script_job *job, struct script_report *report)
+/* One try at a job; *again where its worker had died before it did anything. */
+static enum script_outcome try_job(struct script_pool *pool, struct arena *arena,
+                                   const struct script_job *job, int64_t deadline_ns,
+                                   struct script_report *report, bool *again)
 {
-    *report = (struct script_report){.answer = NULL};
-    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)pool->config.time_ms * 1000000;
     enum script_outcome outcome = SCRIPT_BUSY;
+    struct slot_verdict worker = {.is_healthy = false};
+    *report = (struct script_report){.answer = NULL};
+    *again = false;
     struct slot *slot = take_slot(pool, deadline_ns, &outcome);
     if (slot == NULL) {
         LOG_WARN("script.no_worker", LOG_TEXT("program", job->program), LOG_INT("outcome", outcome));
         return outcome;
     }
-    bool healthy = false;
-    outcome = slot_run(slot, &pool->config, arena, job, deadline_ns, report, &healthy);
-    give_slot(pool, slot, healthy);
+    outcome = slot_run(slot, &pool->config, arena, job, deadline_ns, report, &worker);
+    give_slot(pool, slot, worker.is_healthy);
+    *again = outcome == SCRIPT_DIED && worker.is_silent;
     if (outcome != SCRIPT_DONE && outcome != SCRIPT_THREW)
         LOG_WARN("script.killed", LOG_TEXT("program", job->program), LOG_INT("outcome", outcome),
                  LOG_INT("stage", report->stage), LOG_INT("cpu_ms", report->cpu_ns / 1000000));
+    return outcome;
+}
+
+enum script_outcome script_run_job(struct script_pool *pool, struct arena *arena,
+                                   const struct script_job *job, struct script_report *report)
+{
+    int64_t deadline_ns = clock_monotonic_ns() + (int64_t)pool->config.time_ms * 1000000;
+    bool again = false;
+    enum script_outcome outcome = try_job(pool, arena, job, deadline_ns, report, &again);
+    /* It may have been gone while it was idle (the kernel short of memory): no fault of this login. */
+    if (again)
+        outcome = try_job(pool, arena, job, deadline_ns, report, &again);
     return outcome;
 }
 

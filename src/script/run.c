@@ -37,6 +37,7 @@ struct run {
     struct script_called *called;
     size_t called_room;
     bool is_last;
+    bool has_spoken; /* a frame came */
 };
 
 /* What ends the run's loop; RUN_ON does not. */
@@ -221,7 +222,7 @@ static enum verdict take_line(struct run *run, const struct frame *frame)
     if (run->lines == NULL || report->line_count == run->line_room) {
         size_t room = run->line_room == 0 ? 8 : run->line_room * 2;
         struct script_line *lines = arena_calloc(run->arena, room, sizeof *lines);
-        if (report->line_count > 0)
+        if (run->lines != NULL)
             memcpy(lines, run->lines, report->line_count * sizeof *lines);
         run->lines = lines;
         run->line_room = room;
@@ -252,7 +253,7 @@ static void note_call(struct run *run, struct script_called called)
     if (run->called == NULL || report->called_count == run->called_room) {
         size_t room = run->called_room == 0 ? 4 : run->called_room * 2;
         struct script_called *list = arena_calloc(run->arena, room, sizeof *list);
-        if (report->called_count > 0)
+        if (run->called != NULL)
             memcpy(list, run->called, report->called_count * sizeof *list);
         run->called = list;
         run->called_room = room;
@@ -329,6 +330,7 @@ static enum verdict converse(struct run *run)
         struct frame frame;
         enum frame_fault fault = frame_reader_next(&run->slot->reader, FRAME_FROM_BUSY, &frame);
         if (fault == FRAME_FINE) {
+            run->has_spoken = true;
             verdict = take_frame(run, &frame);
             if (verdict == RUN_ON && !within_limits(run))
                 verdict = RUN_OVER;
@@ -347,7 +349,7 @@ static enum verdict converse(struct run *run)
 
 enum script_outcome slot_run(struct slot *slot, const struct script_pool_config *config, struct arena *arena,
                              const struct script_job *job, int64_t deadline_ns, struct script_report *report,
-                             bool *healthy)
+                             struct slot_verdict *worker)
 {
     struct run run = {.slot = slot,
                       .config = config,
@@ -362,10 +364,11 @@ enum script_outcome slot_run(struct slot *slot, const struct script_pool_config 
     enum verdict verdict = converse(&run);
     report->cpu_ns = cpu_now_ns(slot) - run.cpu_start_ns;
     report->stage = atomic_load_explicit(slot->stage, memory_order_relaxed);
-    *healthy = (verdict == RUN_ANSWERED || verdict == RUN_THREW || verdict == RUN_NO_MEMORY) &&
-               !run.is_last && slot->reader.start == slot->reader.size;
+    worker->is_silent = !run.has_spoken;
+    worker->is_healthy = (verdict == RUN_ANSWERED || verdict == RUN_THREW || verdict == RUN_NO_MEMORY) &&
+                         !run.is_last && slot->reader.start == slot->reader.size;
     frame_reader_reset(&slot->reader);
-    if (!*healthy)
+    if (!worker->is_healthy)
         kill(slot->pid, SIGKILL);
     switch (verdict) {
     case RUN_ANSWERED:

@@ -35,12 +35,15 @@ bool slot_start(struct slot *slot, const struct script_pool_config *config, char
 /* Kills and reaps the process, and closes what belonged to it. */
 void slot_end(struct slot *slot);
 
-/*
- * Runs a job on the slot's worker until `deadline_ns`. *healthy is false where the worker must not get another one: it was
- * killed, died, or retires.
- */
+/* What a run tells of its worker. */
+struct slot_verdict {
+    bool is_healthy; /* it may get another job: it was not killed, did not die, does not retire */
+    bool is_silent;  /* it sent nothing, so that the job had no effect */
+};
+
+/* Runs a job on the slot's worker until `deadline_ns`. */
 enum script_outcome slot_run(struct slot *slot, const struct script_pool_config *config, struct arena *arena,
                              const struct script_job *job, int64_t deadline_ns, struct script_report *report,
-                             bool *healthy) NODISCARD;
+                             struct slot_verdict *worker) NODISCARD;
 
 #endif
