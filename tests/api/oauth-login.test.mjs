@@ -5,6 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import * as jose from 'jose';
 import * as oidc from 'openid-client';
 import { Browser, Login, claims } from '../harness/browserless.mjs';
+import { enableFactors, userWithOtp } from '../harness/mfa.mjs';
+import { totp } from '../harness/otp.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const ACR = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor';
@@ -163,6 +165,60 @@ describe('tokens', () => {
     await server.advanceClock(86401 * 1000);
     assert.equal((await server.fetch('userinfo', { headers })).status, 401);
   });
+});
+
+test('a client with HS256 gets ID tokens signed with its secret, and may log out with them', async () => {
+  const shared = await server.webClient({ jwt_configuration: { alg: 'HS256', lifetime_in_seconds: 600 } });
+  const one = login({ client: shared });
+  const tokens = await one.tokens(await enter(one));
+  const key = new TextEncoder().encode(shared.client_secret);
+  const { payload } = await jose.jwtVerify(tokens.id_token, key, { algorithms: ['HS256'] });
+  assert.equal(payload.exp - payload.iat, 600);
+  await one.browser.open(`oidc/logout?id_token_hint=${tokens.id_token}`);
+  assert.equal((await silently(one.browser)).error, 'login_required');
+});
+
+test('with an https issuer the cookies are for https alone', async () => {
+  const secure = await startServer({ dev: false });
+  try {
+    const address = `http://${secure.listen}`;
+    const response = await fetch(
+      `${address}/authorize?client_id=${secure.default_client.client_id}&response_type=code&redirect_uri=https://app.test/cb`,
+      { redirect: 'manual' },
+    );
+    assert.equal(response.status, 403, 'the default client has no callbacks');
+    const token = await (
+      await fetch(`${address}/oauth/token`, {
+        method: 'POST',
+        body: new URLSearchParams({
+          ...secure.management,
+          grant_type: 'client_credentials',
+          audience: 'https://login.example.test/api/v2/',
+        }),
+      })
+    ).json();
+    const changed = await fetch(`${address}/api/v2/clients/${secure.default_client.client_id}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token.access_token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ callbacks: ['https://app.test/cb'] }),
+    });
+    assert.equal(changed.status, 200);
+    const begun = await fetch(
+      `${address}/authorize?client_id=${secure.default_client.client_id}&response_type=code&redirect_uri=https://app.test/cb`,
+      { redirect: 'manual' },
+    );
+    assert.equal(begun.status, 302);
+    const [cookie] = begun.headers.getSetCookie();
+    assert.match(cookie, /^__Host-countersign-browser=/);
+    assert.match(cookie, /; Path=\/(;|$)/i);
+    for (const attribute of [/; Secure/i, /; HttpOnly/i, /; SameSite=None/i]) assert.match(cookie, attribute);
+    assert.doesNotMatch(cookie, /; Domain/i);
+    const out = await fetch(`${address}/v2/logout`);
+    assert.match(out.headers.getSetCookie()[0], /^auth0=;.*Secure/i);
+    await out.text();
+  } finally {
+    await secure.stop();
+  }
 });
 
 describe('codes', () => {
@@ -455,6 +511,27 @@ describe('a second factor', () => {
     const state = page.url.searchParams.get('state');
     const around = await one.browser.open(`authorize/resume?state=${state}`);
     assert.match(around.path ?? '', /^\/u\/mfa-/, 'resume leads back to the factor');
+  });
+
+  test('the tokens tell that it was passed, and acr that it was demanded', async () => {
+    const { user: person, seed } = await userWithOtp(server, client);
+    await server.advanceClock(30_000);
+    const one = login();
+    const page = await enter(one, person);
+    const first = claims((await one.tokens(await page.submit({ code: totp(seed, server.now()) }))).id_token);
+    assert.deepEqual(first.amr, ['mfa']);
+    assert.equal(first.acr, undefined);
+    const { code, login: silent } = await silently(one.browser);
+    assert.ok(code, 'the policy is content with the factor that the session was begun with');
+    assert.deepEqual(claims((await silent.redeem(code)).body.id_token).amr, ['mfa']);
+    await server.advanceClock(30_000);
+    const demanded = login({ browser: one.browser, parameters: { acr_values: ACR } });
+    const challenge = await demanded.begin();
+    assert.equal(challenge.path, '/u/mfa-otp-challenge');
+    const second = claims((await demanded.tokens(await challenge.submit({ code: totp(seed, server.now()) }))).id_token);
+    assert.deepEqual(second.amr, ['mfa']);
+    assert.equal(second.acr, ACR);
+    assert.equal(second.sid, first.sid);
   });
 
   test('a session without it cannot be used silently where it is demanded', async () => {
