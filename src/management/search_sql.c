@@ -209,27 +209,87 @@ static bool check_wildcard(const char *field, struct search_value value, const c
     return true;
 }
 
+/* The column, with an index, that holds a field in small letters; NULL where there is none. */
+static const char *key_column(const char *field, struct search_value value)
+{
+    static const char *const names[] = {"name", "given_name", "family_name", "nickname"};
+    static const char *const columns[] = {"name_key", "given_name_key", "family_name_key", "nickname_key"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(field, names[i]) == 0) {
+            return columns[i];
+        }
+    }
+    /* An address's host is kept in its ASCII form: a pattern that may reach into it looks at the address itself. */
+    bool is_start = has_wildcard(value) && !value.wildcards[0] && strchr(value.text, '@') == NULL;
+    return strcmp(field, "email") == 0 && is_start ? "email_key" : NULL;
+}
+
+/* Conditions that a column answers; false where the document has to. */
+static bool add_equals_by_column(struct statement *sql, const char *field, struct search_value value)
+{
+    bool wildcard = has_wildcard(value);
+    const char *column = key_column(field, value);
+    const char *text = column != NULL ? profile_key(sql->arena, value.text) : value.text;
+    if (!wildcard && strcmp(field, "email") == 0) {
+        column = "email_key";
+        text = email_canonical(sql->arena, value.text);
+    } else if (!wildcard && strcmp(field, "user_id") == 0) {
+        column = "user_id";
+    } else if (!wildcard && strcmp(field, "identities.connection") == 0) {
+        column = "connection"; /* a user has one identity, that of its connection */
+    }
+    if (column == NULL || text == NULL) {
+        return false;
+    }
+    if (wildcard) {
+        text = like_pattern(sql->arena, (struct search_value){text, value.wildcards});
+    }
+    statement_add(sql, arena_printf(sql->arena, "(%s IS NOT NULL AND %s %s)", column, column,
+                                    wildcard ? "LIKE ? ESCAPE '\\'" : "= ?"));
+    statement_bind_text(sql, text);
+    return true;
+}
+
+/* Whether a user may have that value there: what has no canonical form is no address, user name or number of anyone. */
+static bool may_match(struct arena *arena, const char *field, struct search_value value)
+{
+    if (has_wildcard(value)) {
+        return true;
+    }
+    return strcmp(field, "email") == 0          ? email_canonical(arena, value.text) != NULL
+           : strcmp(field, "username") == 0     ? username_canonical(arena, value.text) != NULL
+           : strcmp(field, "phone_number") == 0 ? phone_canonical(arena, value.text) != NULL
+                                                : true;
+}
+
+/* Names that people log in by compare exactly, but are found by their keys. */
+static void narrow_by_key(struct statement *sql, const char *field, struct search_value value)
+{
+    bool is_username = strcmp(field, "username") == 0;
+    bool is_phone = strcmp(field, "phone_number") == 0;
+    if (has_wildcard(value) || (!is_username && !is_phone)) {
+        return;
+    }
+    const char *column = is_username ? "username_key" : "phone_key";
+    statement_add(sql, arena_printf(sql->arena, "%s IS NOT NULL AND %s = ? AND ", column, column));
+    statement_bind_text(sql, is_username ? username_canonical(sql->arena, value.text)
+                                         : phone_canonical(sql->arena, value.text));
+}
+
 static void add_equals(struct statement *sql, const char *field, struct search_value value)
 {
     int index = field_index(field);
     bool folded = index >= 0 && fields[index].folded;
     bool wildcard = has_wildcard(value);
-    const char *key =
-        !wildcard && strcmp(field, "email") == 0 ? email_canonical(sql->arena, value.text) : NULL;
-    if (key != NULL) {
-        statement_add(sql, "(email_key IS NOT NULL AND email_key = ?)");
-        statement_bind_text(sql, key);
+    if (!may_match(sql->arena, field, value)) {
+        statement_add(sql, "FALSE");
         return;
     }
-    /* By their columns, which have indexes: a user has one identity, that of its connection. */
-    const char *column = strcmp(field, "user_id") == 0                 ? "user_id"
-                         : strcmp(field, "identities.connection") == 0 ? "connection"
-                                                                       : NULL;
-    if (column != NULL && !wildcard) {
-        statement_add(sql, arena_printf(sql->arena, "(%s = ?)", column));
-        statement_bind_text(sql, value.text);
+    if (add_equals_by_column(sql, field, value)) {
         return;
     }
+    statement_add(sql, "(");
+    narrow_by_key(sql, field, value);
     open_field(sql, field);
     add_text(sql, field, folded);
     statement_add(sql, wildcard ? (folded ? " LIKE lower(?) ESCAPE '\\'" : " LIKE ? ESCAPE '\\'")
@@ -237,6 +297,7 @@ static void add_equals(struct statement *sql, const char *field, struct search_v
                                 : " = ?");
     statement_bind_text(sql, wildcard ? like_pattern(sql->arena, value) : value.text);
     close_field(sql, field);
+    statement_add(sql, ")");
 }
 
 /* email.domain: what follows the @, whole or with wildcards. */
@@ -259,9 +320,13 @@ static struct statement *equals_any(struct arena *arena, enum db_kind kind, stru
         return NULL;
     }
     statement_add(sql, "(");
+    const char *separator = "";
     for (size_t i = 0; i < ARRAY_LENGTH(profile_fields); i++) {
-        statement_add(sql, i > 0 ? " OR " : "");
-        add_equals(sql, profile_fields[i], value);
+        if (may_match(arena, profile_fields[i], value)) {
+            statement_add(sql, separator);
+            add_equals(sql, profile_fields[i], value);
+            separator = " OR ";
+        }
     }
     statement_add(sql, ")");
     return sql;

@@ -19,6 +19,7 @@ enum {
     MOST_HOST_BYTES = 253,
     MOST_LABEL_BYTES = 63,
     MOST_USERNAME_BYTES = 128,
+    MOST_NAME_BYTES = 512,
     MOST_FOLDED_BYTES = 1024,
 };
 
@@ -253,4 +254,14 @@ char *phone_canonical(struct arena *arena, const char *phone)
         return NULL;
     size_t digits = strspn(phone + 1, ASCII_DIGITS);
     return digits < 7 || digits > 15 || phone[1 + digits] != '\0' ? NULL : arena_strdup(arena, phone);
+}
+
+char *profile_key(struct arena *arena, const char *name)
+{
+    if (name == NULL || strlen(name) > MOST_NAME_BYTES)
+        return NULL;
+    char *key = arena_strdup(arena, name);
+    for (char *c = key; *c != '\0'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    return key;
 }

@@ -17,4 +17,10 @@ char *username_canonical(struct arena *arena, const char *username) NODISCARD;
 /* A phone number in E.164 form, "+" and 7 to 15 digits, is its own canonical form; NULL where it is not of that form. */
 char *phone_canonical(struct arena *arena, const char *phone) NODISCARD;
 
+/*
+ * A name (name, nickname …) as users are searched by it: ASCII letters small, all else as it is. NULL for NULL and for what is
+ * longer than 512 bytes, which is not searched by.
+ */
+char *profile_key(struct arena *arena, const char *name) NODISCARD;
+
 #endif

@@ -169,13 +169,18 @@ static enum db_result postgres_run(struct db_tx *tx, struct arena *arena, const 
     return postgres_connection_run(connection, begin, arena, query, rows, changed);
 }
 
-/* Types by the names that PostgreSQL has for them; texts order by their bytes, as SQLite orders them. */
-static const char *type_here(const char *word, size_t length)
+/*
+ * Types by the names that PostgreSQL has for them; texts order by their bytes, as SQLite orders them. DOC in capitals is the
+ * column `doc` where a migration looks into it, which PostgreSQL does in jsonb alone.
+ */
+static const char *word_here(const char *word, size_t length)
 {
     if (length == 4 && memcmp(word, "BLOB", 4) == 0)
         return "BYTEA";
     if (length == 4 && memcmp(word, "TEXT", 4) == 0)
         return "TEXT COLLATE \"C\"";
+    if (length == 3 && memcmp(word, "DOC", 3) == 0)
+        return "(doc::jsonb)";
     return NULL;
 }
 
@@ -189,7 +194,7 @@ static enum db_result postgres_script(struct db_tx *tx, struct arena *arena, con
         if (length == 0) {
             while (isalnum((unsigned char)c[length]) || c[length] == '_')
                 length++;
-            type = type_here(c, length);
+            type = word_here(c, length);
         }
         if (length == 0)
             length = 1;

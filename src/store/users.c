@@ -82,6 +82,10 @@ struct user_keys {
     const char *email;
     const char *username;
     const char *phone;
+    const char *name;
+    const char *given_name;
+    const char *family_name;
+    const char *nickname;
 };
 
 /* The keys of a document; false where a member that needs a canonical form has none. */
@@ -93,6 +97,10 @@ static bool keys_of(struct arena *arena, yyjson_mut_doc *doc, const char *user_i
     keys->email = email_canonical(arena, email);
     keys->username = username_canonical(arena, username);
     keys->phone = phone_canonical(arena, json_mut_text(root, "phone_number"));
+    keys->name = profile_key(arena, json_mut_text(root, "name"));
+    keys->given_name = profile_key(arena, json_mut_text(root, "given_name"));
+    keys->family_name = profile_key(arena, json_mut_text(root, "family_name"));
+    keys->nickname = profile_key(arena, json_mut_text(root, "nickname"));
     if ((email == NULL || keys->email != NULL) && (username == NULL || keys->username != NULL))
         return true;
     LOG_ERROR("store.user_without_canonical_form", LOG_TEXT("user_id", user_id));
@@ -128,10 +136,12 @@ enum db_result user_insert(struct db_tx *tx, struct arena *arena, const char *us
         return DB_FAILED;
     enum db_result result =
         db_exec(tx, NULL,
-                "INSERT INTO users (user_id, connection, email_key, username_key, phone_key, doc,"
-                " version, created_at) VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
-                "tttttti", user_id, connection, keys.email, keys.username, keys.phone,
-                json_write_doc(arena, doc), clock_now_ms());
+                "INSERT INTO users (user_id, connection, email_key, username_key, phone_key, name_key, "
+                "given_name_key,"
+                " family_name_key, nickname_key, doc, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+                "?, ?, 1, ?)",
+                "tttttttttti", user_id, connection, keys.email, keys.username, keys.phone, keys.name,
+                keys.given_name, keys.family_name, keys.nickname, json_write_doc(arena, doc), clock_now_ms());
     return result == DB_OK ? count_users(tx, connection, 1) : result;
 }
 
@@ -144,9 +154,11 @@ enum db_result user_update(struct db_tx *tx, struct arena *arena, const char *us
     int64_t changed = 0;
     enum db_result result = db_exec(
         tx, &changed,
-        "UPDATE users SET email_key = ?, username_key = ?, phone_key = ?, doc = ?,"
-        " version = version + 1 WHERE user_id = ? AND version = ?",
-        "ttttti", keys.email, keys.username, keys.phone, json_write_doc(arena, doc), user_id, version);
+        "UPDATE users SET email_key = ?, username_key = ?, phone_key = ?, name_key = ?, given_name_key = ?,"
+        " family_name_key = ?, nickname_key = ?, doc = ?, version = version + 1 WHERE user_id = ? AND "
+        "version = ?",
+        "ttttttttti", keys.email, keys.username, keys.phone, keys.name, keys.given_name, keys.family_name,
+        keys.nickname, json_write_doc(arena, doc), user_id, version);
     return result == DB_OK && changed == 0 ? DB_NOT_FOUND : result;
 }
 
