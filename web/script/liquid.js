@@ -5,7 +5,7 @@ const LIMITS = {parseLimit: 200_000, renderLimit: 2_000, memoryLimit: 5_000_000}
 const LARGEST_TEXT = 500_000;
 
 export default function (host, input) {
-    const liquid = new Liquid({...LIMITS, ownPropertyOnly: true, strictFilters: true});
+    const liquid = new Liquid({...LIMITS, ownPropertyOnly: true});
     let text;
     try {
         text = liquid.parseAndRenderSync(input.template, input.variables);

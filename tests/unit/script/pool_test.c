@@ -284,6 +284,32 @@ static void liquid_renders_and_refuses(void **state)
                       variables, &error);
     assert_non_null(text);
     assert_string_equal(text, "Your code is 1-2-3-4-5-6");
+    json_set_text(doc, variables, "name", "<b>Ann</b>");
+    static const struct {
+        const char *text;
+        const char *expected;
+    } templates[] = {
+        {"{{ name | escape }}", "&lt;b&gt;Ann&lt;/b&gt;"},
+        {"{% assign x = name | size %}{{ x | plus: 1 }}", "11"},
+        {"{{ missing.member }}|{{ missing | default: 'none' }}", "|none"},
+        {"{% for c in (1..3) %}{{ forloop.index }}{% unless forloop.last %},{% endunless %}{% endfor %}",
+         "1,2,3"},
+        {"{{ '2026-01-02T03:04:05Z' | date: '%Y-%m-%d %H:%M' }}", "2026-01-02 03:04"},
+        {"{% case code %}{% when '123456' %}yes{% else %}no{% endcase %}", "yes"},
+        {"{{ code.constructor }}{{ __proto__ }}{{ name.__proto__.polluted }}", ""},
+        {"{% capture c %}{{ code | slice: 0, 3 }}{% endcapture %}{{ c | upcase }}{% comment %}x{% endcomment "
+         "%}",
+         "123"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(templates); i++) {
+        text = liquid_render(pool, arena, templates[i].text, variables, &error);
+        if (text == NULL || strcmp(text, templates[i].expected) != 0)
+            print_error("%s: %s, %s\n", templates[i].text, text, error);
+        assert_non_null(text);
+        assert_string_equal(text, templates[i].expected);
+    }
+    assert_null(liquid_render(pool, arena, "{% include 'x' %}", variables, &error));
+    assert_null(liquid_render(pool, arena, "{% render '/etc/passwd' %}", variables, &error));
     assert_null(liquid_render(pool, arena, "{% if code %}", variables, &error));
     assert_non_null(strstr(error, "not closed"));
     assert_null(
