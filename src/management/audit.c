@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { LOGGED_BYTES = 64 * 1024, MAXIMUM_VALUES = 60000 };
+enum { LOGGED_BYTES = 64 * 1024 };
 
 /* Names under which bodies carry what nobody but their sender and receiver may see. */
 static const char *const secret_members[] = {
@@ -40,27 +40,49 @@ static bool is_secret(const char *name)
     return false;
 }
 
+/* Values that are still to be looked at. */
+struct waiting {
+    struct arena *arena;
+    yyjson_mut_val **values;
+    size_t count;
+    size_t room;
+};
+
+static void wait_for(struct waiting *waiting, yyjson_mut_val *value)
+{
+    if (!yyjson_mut_is_ctn(value)) {
+        return;
+    }
+    if (waiting->count == waiting->room) {
+        size_t room = waiting->room == 0 ? 32 : waiting->room * 2;
+        yyjson_mut_val **values = arena_calloc(waiting->arena, room, sizeof(*values));
+        for (size_t i = 0; i < waiting->count; i++) {
+            values[i] = waiting->values[i];
+        }
+        waiting->values = values;
+        waiting->room = room;
+    }
+    waiting->values[waiting->count++] = value;
+}
+
 void audit_strip(struct arena *arena, yyjson_mut_val *root)
 {
-    yyjson_mut_val **stack = arena_calloc(arena, MAXIMUM_VALUES, sizeof(yyjson_mut_val *));
-    size_t depth = 0;
-    stack[depth++] = root;
-    while (depth > 0) {
-        yyjson_mut_val *value = stack[--depth];
-        if (yyjson_mut_is_arr(value)) {
-            yyjson_mut_arr_iter elements = yyjson_mut_arr_iter_with(value);
-            for (yyjson_mut_val *one;
-                 (one = yyjson_mut_arr_iter_next(&elements)) != NULL && depth < MAXIMUM_VALUES;) {
-                stack[depth++] = one;
-            }
-            continue;
+    struct waiting waiting = {.arena = arena};
+    wait_for(&waiting, root);
+    while (waiting.count > 0) {
+        yyjson_mut_val *value = waiting.values[--waiting.count];
+        size_t index, count;
+        yyjson_mut_val *element;
+        yyjson_mut_arr_foreach(value, index, count, element)
+        {
+            wait_for(&waiting, element);
         }
         yyjson_mut_obj_iter members = yyjson_mut_obj_iter_with(value);
         for (yyjson_mut_val *name; (name = yyjson_mut_obj_iter_next(&members)) != NULL;) {
             if (is_secret(yyjson_mut_get_str(name))) {
-                yyjson_mut_obj_iter_remove(&members);
-            } else if (depth < MAXIMUM_VALUES) {
-                stack[depth++] = yyjson_mut_obj_iter_get_val(name);
+                (void)yyjson_mut_obj_iter_remove(&members);
+            } else {
+                wait_for(&waiting, yyjson_mut_obj_iter_get_val(name));
             }
         }
     }

@@ -195,19 +195,11 @@ static void list_factors(struct call *call)
     http_reply_json(call->x, 200, doc);
 }
 
-/* Clients set several factors at once: the row is locked, so that none of the switches is lost. */
+/* Clients set several factors at once: the settings are locked, so that none of the switches is lost. */
 static enum db_result switch_factor(struct call *call, struct db_tx *tx, bool on)
 {
     yyjson_val *stored = NULL;
-    struct db_value *row = NULL;
-    enum db_result result = db_exec(tx, NULL,
-                                    "INSERT INTO settings (name, doc, version) VALUES ('guardian.factors', "
-                                    "'{}', 0) ON CONFLICT DO NOTHING",
-                                    "");
-    if (result == DB_OK) {
-        result = db_row(tx, call->arena, &row,
-                        "SELECT name FROM settings WHERE name = 'guardian.factors' FOR UPDATE", "");
-    }
+    enum db_result result = settings_lock(tx, call->arena, "guardian.factors");
     if (result == DB_OK) {
         result = settings_get(tx, call->arena, "guardian.factors", &stored);
     }

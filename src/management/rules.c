@@ -1,5 +1,6 @@
 /* Rules, and the configuration that they read. */
 #include "management/resources.h"
+#include "store/settings.h"
 
 #include <string.h>
 
@@ -8,13 +9,16 @@ static const char *rule_id(struct arena *arena)
     return id_of_prefix(arena, "rul_");
 }
 
-/* A rule without an order comes last. */
+/* A rule without an order comes last; of several made at once, one after the other. */
 static bool order_rule(struct call *call, struct db_tx *tx, struct record *record)
 {
+    struct db_value *row = NULL;
+    if (settings_lock(tx, call->arena, "rules.order") != DB_OK) {
+        return management_store_failed(call->x);
+    }
     if (json_mut_member(record->root, "order") != NULL) {
         return true;
     }
-    struct db_value *row = NULL;
     if (db_row(tx, call->arena, &row, "SELECT COALESCE(MAX(rule_order), 0) FROM rules", "") != DB_OK) {
         return management_store_failed(call->x);
     }

@@ -1,6 +1,7 @@
 /* PATCH /users/{id}: which members go together, and what each does. */
 #include "base/clock.h"
 #include "management/users.h"
+#include "session/protection.h"
 #include "json/merge.h"
 
 #include <ctype.h>
@@ -215,7 +216,9 @@ static bool change_user(struct call *call, struct db_tx *tx, const char *hash, s
     if (!check_taken(call, user_update(tx, call->arena, user->user_id, user->version, doc))) {
         return false;
     }
-    if (hash != NULL && user_password_put(tx, user->user_id, hash) != DB_OK) {
+    /* A new password ends the locks that wrong guesses of the old one brought. */
+    if (hash != NULL && (user_password_put(tx, user->user_id, hash) != DB_OK ||
+                         protection_unlock(tx, protection_key_of_user(user), NULL) != DB_OK)) {
         return management_store_failed(call->x);
     }
     const char *email = json_mut_text(yyjson_mut_doc_get_root(doc), "email");

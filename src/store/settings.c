@@ -47,3 +47,14 @@ enum db_result settings_put_sealed(struct db_tx *tx, struct arena *arena, const 
                    " SET sealed = excluded.sealed, version = settings.version + 1",
                    "tt", name, sealed);
 }
+
+enum db_result settings_lock(struct db_tx *tx, struct arena *arena, const char *name)
+{
+    struct db_value *row = NULL;
+    enum db_result result = db_exec(
+        tx, NULL, "INSERT INTO settings (name, doc, version) VALUES (?, '{}', 0) ON CONFLICT DO NOTHING", "t",
+        name);
+    if (result != DB_OK)
+        return result;
+    return db_row(tx, arena, &row, "SELECT version FROM settings WHERE name = ? FOR UPDATE", "t", name);
+}

@@ -167,6 +167,14 @@ describe('the Management API', () => {
       assert.equal((await server.api('DELETE', `rules/${rule.id}`)).status, 204);
     });
 
+    test('get orders of their own when several are made at once', async () => {
+      const made = await Promise.all(
+        Array.from({ length: 8 }, (_, i) => server.apiOk('POST', 'rules', { name: `at once ${i}`, script: SCRIPT })),
+      );
+      assert.deepEqual(made.map(({ order }) => order).sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+      for (const { id } of made) await server.apiOk('DELETE', `rules/${id}`);
+    });
+
     test('refuse what Auth0 refuses', async () => {
       const rule = await server.apiOk('POST', 'rules', { name: 'taken', script: SCRIPT });
       const post = async (body) => {

@@ -66,6 +66,12 @@ describe('users', () => {
       assert.equal(await mails({ email_verified: true }), 0);
     });
 
+    test('is made once, however many ask at once', async () => {
+      const body = { connection: CONNECTION, email: 'race@example.test', password: 'Correct-Horse-1' };
+      const answers = await Promise.all(Array.from({ length: 8 }, () => server.api('POST', 'users', body)));
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409, 409, 409, 409, 409, 409, 409]);
+    });
+
     test('takes the id that the request supplies', async () => {
       const user = await server.user({ user_id: 'import-7' });
       assert.equal(user.user_id, 'auth0|import-7');
