@@ -358,7 +358,7 @@ void mfa_kept(struct mfa_page *page)
 bool mfa_moved_on(struct mfa_page *page)
 {
     struct login_call *call = &page->login;
-    struct login_transaction *now;
+    struct login_transaction *now = NULL;
     struct db_tx *tx = NULL;
     enum transaction_fault fault = TRANSACTION_FAILED;
     if (db_begin_read(call->tenant->db, &tx) == DB_OK)

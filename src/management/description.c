@@ -11,9 +11,15 @@ static pthread_once_t parsed = PTHREAD_ONCE_INIT;
 static struct arena *arena; /* for what lives as long as the process */
 static yyjson_val *root;
 
+static void forget(void)
+{
+    arena_destroy(&arena);
+}
+
 static void parse(void)
 {
     arena = arena_create();
+    (void)atexit(forget);
     root = json_parse_own(arena, management_description_text);
     if (root == NULL) {
         LOG_ERROR("management.description_broken");

@@ -3,6 +3,7 @@
 #include "management/description.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 static pthread_once_t written = PTHREAD_ONCE_INIT;
@@ -46,9 +47,15 @@ static void complete_paths(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_
     }
 }
 
+static void forget(void)
+{
+    arena_destroy(&document_arena);
+}
+
 static void write_document(void)
 {
     struct arena *arena = document_arena = arena_create();
+    (void)atexit(forget);
     yyjson_mut_doc *doc = json_thaw(
         arena,
         json_parse_own(
