@@ -46,8 +46,7 @@ const struct setting settings_table[] = {
                 "DIR/dev-ca.pem"},
     {"Connections", NUMBER(connections, "N", 16, 200000, "12000"), .meaning = "open connections at most"},
     {"Connections", NUMBER(connections_per_address, "N", 0, 200000, "1000"),
-     .meaning =
-         "open connections from one address at most; 0: no limit (behind a proxy that is one address)"},
+     .meaning = "open connections from one address at most; 0: no limit; trusted proxies are not counted"},
     {"Connections", NUMBER(request_seconds, "N", 1, 600, "20"),
      .meaning = "from a request's first byte to its last; slower ones are cut"},
     {"Connections", NUMBER(idle_seconds, "N", 1, 600, "30"), .meaning = "a connection between two requests"},
