@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* `buckets` serves as a table of name, level and times. */
@@ -220,6 +221,7 @@ struct worker {
     pthread_t thread;
     int number;
     int failures;
+    unsigned written; /* a bit for each that was acknowledged */
 };
 
 /* Commits two of three, and after each commit finds its own row by a read. */
@@ -319,6 +321,102 @@ static void a_store_that_cannot_be_opened_says_why(void **state)
     assert_null(db);
 }
 
+enum { LARGE_BYTES = 100000 };
+
+static void *write_large(void *context)
+{
+    struct worker *worker = context;
+    uint8_t *large = calloc(1, LARGE_BYTES);
+    for (int i = 0; i < 8; i++) {
+        struct db_tx *tx = NULL;
+        char name[32];
+        snprintf(name, sizeof name, "large-%d-%d", worker->number, i);
+        if (db_begin_write(store.db, &tx) == DB_OK &&
+            db_exec(tx, NULL, "INSERT INTO signing_keys VALUES (?, 's', '', ?, 0, 0)", "tb", name,
+                    (struct bytes){large, LARGE_BYTES}) == DB_OK &&
+            db_commit(&tx) == DB_OK)
+            worker->written |= 1U << i;
+        db_rollback(&tx);
+    }
+    free(large);
+    return NULL;
+}
+
+/* A full disk in the midst of a group: whoever was told it is stored finds it, whoever was told it failed does not. */
+static void a_full_store_fails_those_it_fails_and_keeps_the_rest(void **state)
+{
+    (void)state;
+    if (db_kind_of(store.db) != DB_SQLITE)
+        return;
+    struct db_tx *tx = store_write();
+    assert_int_equal(db_exec(tx, NULL, "PRAGMA max_page_count = 600", ""), DB_OK);
+    store_commit(tx);
+    struct worker workers[THREADS] = {0};
+    for (int i = 0; i < THREADS; i++) {
+        workers[i].number = i;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, write_large, &workers[i]), 0);
+    }
+    int written = 0;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(workers[i].thread, NULL);
+    tx = store_read();
+    for (int i = 0; i < THREADS * 8; i++) {
+        struct db_value *row = NULL;
+        bool told = (workers[i / 8].written >> (i % 8) & 1U) != 0;
+        written += told ? 1 : 0;
+        assert_int_equal(db_row(tx, store.arena, &row, "SELECT 1 FROM signing_keys WHERE kid = ?", "t",
+                                arena_printf(store.arena, "large-%d-%d", i / 8, i % 8)),
+                         told ? DB_OK : DB_NOT_FOUND);
+    }
+    db_end(&tx);
+    assert_true(written > 0 && written < THREADS * 8);
+    tx = store_write();
+    assert_int_equal(db_exec(tx, NULL, "PRAGMA max_page_count = 1000000", ""), DB_OK);
+    assert_int_equal(put(tx, "after", 1), DB_OK);
+    store_commit(tx);
+    assert_int_equal(count(), 1);
+}
+
+static void a_lost_connection_is_made_again(void **state)
+{
+    (void)state;
+    if (db_kind_of(store.db) != DB_POSTGRES)
+        return;
+    for (int round = 0; round < 3; round++) {
+        struct db_tx *tx = store_write();
+        struct db_tx *idle[2] = {store_read(), store_read()};
+        struct db_tx *other = store_read();
+        struct db_rows rows;
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(db_rows(idle[i], store.arena, &rows, "SELECT name FROM buckets", ""), DB_OK);
+            db_end(&idle[i]);
+        }
+        assert_int_equal(db_rows(other, store.arena, &rows, "SELECT name FROM buckets", ""), DB_OK);
+        /* All but this one are cut: two that idle in the pool, and one in the midst of a read. */
+        assert_int_equal(
+            db_rows(
+                tx, store.arena, &rows,
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND application_name = current_setting('application_name')"
+                " AND query NOT LIKE '%pg_terminate_backend%'",
+                ""),
+            DB_OK);
+        store_commit(tx);
+        assert_int_equal(db_rows(other, store.arena, &rows, "SELECT name FROM buckets WHERE level > 0", ""),
+                         DB_FAILED);
+        db_end(&other);
+        for (int i = 0; i < 5; i++) {
+            tx = store_write();
+            assert_int_equal(put(tx, arena_printf(store.arena, "r%d-%d", round, i), 0), DB_OK);
+            other = store_read();
+            assert_int_equal(db_rows(other, store.arena, &rows, "SELECT name FROM buckets", ""), DB_OK);
+            db_end(&other);
+            store_commit(tx);
+        }
+    }
+    assert_int_equal(count(), 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +432,8 @@ int main(void)
         store_test(a_schema_newer_than_the_binary_is_refused),
         store_test(many_threads_write_and_none_is_lost),
         store_test(of_many_that_want_a_key_one_gets_it),
+        store_test(a_full_store_fails_those_it_fails_and_keeps_the_rest),
+        store_test(a_lost_connection_is_made_again),
         store_test(a_store_that_cannot_be_opened_says_why),
     };
     return STORE_RUN_TESTS(tests);

@@ -32,8 +32,8 @@ static void make_place(void)
     if (postgres != NULL) {
         snprintf(schema, sizeof schema, "test_%s", random_text(store.arena, RANDOM_HEX, 16));
         on_postgres("CREATE SCHEMA");
-        store.where = arena_printf(store.arena, "%s%coptions=-csearch_path%%3D%s", postgres,
-                                   strchr(postgres, '?') != NULL ? '&' : '?', schema);
+        store.where = arena_printf(store.arena, "%s%coptions=-csearch_path%%3D%s&application_name=%s",
+                                   postgres, strchr(postgres, '?') != NULL ? '&' : '?', schema, schema);
         return;
     }
     snprintf(directory, sizeof directory, "/tmp/countersign-test-XXXXXX");
