@@ -1,5 +1,6 @@
 #include "management/openapi.h"
 
+#include "base/buffer.h"
 #include "management/description.h"
 
 #include <pthread.h>
@@ -17,10 +18,26 @@ static const char *tag_of(struct arena *arena, const char *path, yyjson_mut_val 
     return own != NULL ? own : arena_strndup(arena, path + 1, strcspn(path + 1, "/"));
 }
 
+/* "patch" and "/users/{id}" give patch_users_id, for those who generate clients. */
+static const char *operation_id(struct arena *arena, const char *method, const char *path)
+{
+    struct buffer id = buffer_create(arena, 256);
+    buffer_add(&id, method);
+    for (; *path != '\0'; path++) {
+        if (*path == '/' || *path == '-' || *path == '.') {
+            buffer_add_char(&id, '_');
+        } else if (*path != '{' && *path != '}') {
+            buffer_add_char(&id, *path);
+        }
+    }
+    return buffer_text(&id);
+}
+
 /* Tags, and the scopes as OpenAPI says them: one requirement a scope, any of which suffices. */
-static void complete_operation(struct arena *arena, yyjson_mut_doc *doc, const char *path,
+static void complete_operation(struct arena *arena, yyjson_mut_doc *doc, const char *path, const char *method,
                                yyjson_mut_val *operation)
 {
+    json_set_text(doc, operation, "operationId", operation_id(arena, method, path));
     yyjson_mut_val *tags = yyjson_mut_obj_add_arr(doc, operation, "tags");
     yyjson_mut_arr_add_str(doc, tags, tag_of(arena, path, operation));
     yyjson_mut_val *security = yyjson_mut_obj_add_arr(doc, operation, "security");
@@ -42,7 +59,7 @@ static void complete_paths(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_
     {
         yyjson_mut_obj_foreach(operations, inner_index, inner_count, method, operation)
         {
-            complete_operation(arena, doc, yyjson_mut_get_str(path), operation);
+            complete_operation(arena, doc, yyjson_mut_get_str(path), yyjson_mut_get_str(method), operation);
         }
     }
 }

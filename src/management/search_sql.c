@@ -198,6 +198,9 @@ static bool check_wildcard(const char *field, struct search_value value, const c
         *fault = "Wildcards cannot be used with user_metadata.";
         return false;
     }
+    if (value.wildcards == NULL) {
+        return true;
+    }
     size_t literal = 0;
     for (size_t i = 1; value.text[i] != '\0'; i++) {
         literal += !value.wildcards[i];

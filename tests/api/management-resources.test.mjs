@@ -109,6 +109,10 @@ describe('the Management API', () => {
       { bearer: ['update:current_user_metadata'] },
     ]);
     assert.deepEqual(description.paths['/guardian/enrollments/tickets'].get.tags, ['countersign']);
+    const operations = Object.values(description.paths).flatMap((methods) => Object.values(methods));
+    const ids = operations.map(({ operationId }) => operationId);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.ok(ids.includes('patch_users_id'));
     const references = JSON.stringify(description).match(/#\/components\/schemas\/\w+/g);
     for (const reference of new Set(references)) assert.ok(description.components.schemas[reference.split('/').pop()], reference);
   });

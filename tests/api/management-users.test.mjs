@@ -351,6 +351,28 @@ describe('users', () => {
       assert.equal((await patch(user, { connection: 'elsewhere', blocked: true })).status, 400);
     });
 
+    test('of a user name keeps names apart, where the connection has them', async () => {
+      await server.apiOk('POST', 'connections', { name: 'named', strategy: 'auth0', options: { requires_username: true } });
+      const make = (username) => server.user({ connection: 'named', username });
+      const missing = await server.api('POST', 'users', { connection: 'named', email: 'n@example.test', password: 'Correct-Horse-1' });
+      assert.equal(missing.body.message, "Payload validation error: 'Missing required property: username'.");
+      const [one, other] = [await make('Ada'), await make('grace')];
+      assert.equal(one.username, 'Ada');
+      assert.equal((await patch(other, { username: 'ADA' })).body.message, 'The specified new username already exists');
+      assert.equal((await patch(other, { username: 'hopper' })).body.username, 'hopper');
+      const plain = await server.user();
+      assert.equal(
+        (await patch(plain, { username: 'x' })).body.message,
+        'Cannot set username for connection without requires_username.',
+      );
+    });
+
+    test('takes no telephone number without its country (A5)', async () => {
+      const user = await server.user();
+      for (const phone_number of ['07911 123456', '4407911123456', '+44 7911 123456'])
+        assert.equal((await patch(user, { phone_number })).status, 400, phone_number);
+    });
+
     test('of the password sets its time, and the new one alone works', async () => {
       const client = await server.webClient({ grant_types: ['authorization_code'] });
       assert.ok(client.client_id);
