@@ -19,21 +19,30 @@
 enum { KEY_BITS = 2048, KID_LENGTH = 21, CERTIFICATE_DAYS = 5000, COMMON_NAME_MAXIMUM = 64 };
 
 struct signing_key {
-    char *kid;
+    struct arena *arena; /* the texts below */
     EVP_PKEY *pair;
     X509 *certificate;
+    const char *kid;
+    const char *n; /* members of the JWK, which is asked for more often than the key changes */
+    const char *e;
+    const char *x5t;
+    const char *x5c;
 };
+
+static struct bytes certificate_digest(const struct signing_key *key, struct arena *arena,
+                                       const EVP_MD *algorithm);
+static char *public_number(const struct signing_key *key, struct arena *arena, const char *name);
 
 static struct signing_key *take(const char *kid, EVP_PKEY *pair, X509 *certificate)
 {
-    struct signing_key *key = calloc(1, sizeof *key);
-    if (key == NULL)
-        abort();
-    key->kid = strdup(kid);
-    if (key->kid == NULL)
-        abort();
-    key->pair = pair;
-    key->certificate = certificate;
+    struct arena *arena = arena_create();
+    struct signing_key *key = arena_alloc(arena, sizeof *key);
+    *key = (struct signing_key){
+        .arena = arena, .pair = pair, .certificate = certificate, .kid = arena_strdup(arena, kid)};
+    key->n = public_number(key, arena, OSSL_PKEY_PARAM_RSA_N);
+    key->e = public_number(key, arena, OSSL_PKEY_PARAM_RSA_E);
+    key->x5t = base64url_encode(arena, certificate_digest(key, arena, EVP_sha1()));
+    key->x5c = base64_encode(arena, signing_key_certificate_der(key, arena));
     return key;
 }
 
@@ -43,8 +52,8 @@ void signing_key_free(struct signing_key **key)
         return;
     EVP_PKEY_free((*key)->pair);
     X509_free((*key)->certificate);
-    free((*key)->kid);
-    free(*key);
+    struct arena *arena = (*key)->arena;
+    arena_destroy(&arena);
     *key = NULL;
 }
 
@@ -262,18 +271,17 @@ static char *public_number(const struct signing_key *key, struct arena *arena, c
     return base64url_encode(arena, (struct bytes){.data = data, .size = size});
 }
 
-yyjson_mut_val *signing_key_jwk(const struct signing_key *key, struct arena *arena, yyjson_mut_doc *doc)
+yyjson_mut_val *signing_key_jwk(const struct signing_key *key, yyjson_mut_doc *doc)
 {
     yyjson_mut_val *jwk = yyjson_mut_obj(doc);
     yyjson_mut_val *chain = yyjson_mut_arr(doc);
-    const char *x5t = base64url_encode(arena, certificate_digest(key, arena, EVP_sha1()));
-    yyjson_mut_arr_add_strcpy(doc, chain, base64_encode(arena, signing_key_certificate_der(key, arena)));
+    yyjson_mut_arr_add_strcpy(doc, chain, key->x5c);
     yyjson_mut_obj_add_str(doc, jwk, "kty", "RSA");
     yyjson_mut_obj_add_str(doc, jwk, "use", "sig");
-    yyjson_mut_obj_add_strcpy(doc, jwk, "n", public_number(key, arena, OSSL_PKEY_PARAM_RSA_N));
-    yyjson_mut_obj_add_strcpy(doc, jwk, "e", public_number(key, arena, OSSL_PKEY_PARAM_RSA_E));
+    yyjson_mut_obj_add_strcpy(doc, jwk, "n", key->n);
+    yyjson_mut_obj_add_strcpy(doc, jwk, "e", key->e);
     yyjson_mut_obj_add_strcpy(doc, jwk, "kid", key->kid);
-    yyjson_mut_obj_add_strcpy(doc, jwk, "x5t", x5t);
+    yyjson_mut_obj_add_strcpy(doc, jwk, "x5t", key->x5t);
     yyjson_mut_obj_add_val(doc, jwk, "x5c", chain);
     yyjson_mut_obj_add_str(doc, jwk, "alg", "RS256");
     return jwk;

@@ -39,7 +39,6 @@ bool signing_key_sign(const struct signing_key *key, struct bytes data,
 bool signing_key_verify(const struct signing_key *key, struct bytes data, struct bytes signature) NODISCARD;
 
 /* The public JWK as an element of a JWKS: kty use n e kid x5t x5c alg. */
-yyjson_mut_val *signing_key_jwk(const struct signing_key *key, struct arena *arena,
-                                yyjson_mut_doc *doc) NODISCARD;
+yyjson_mut_val *signing_key_jwk(const struct signing_key *key, yyjson_mut_doc *doc) NODISCARD;
 
 #endif

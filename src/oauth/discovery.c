@@ -3,15 +3,16 @@
 
 #include "oauth/oauth.h"
 
-/* A list without an end mark, in Auth0's order; only what this server does is in it. */
+/* Lists in Auth0's order; only what this server does is in them. */
 static const char *const scopes[] = {"openid",     "profile", "name",           "given_name", "family_name",
                                      "nickname",   "email",   "email_verified", "picture",    "created_at",
                                      "identities", "phone",   "address"};
 static const char *const response_types[] = {"code"};
-static const char *const challenge_methods[] = {"S256"};
+/* As Auth0 says it; plain is refused all the same (authorize_request.c), as RFC 9700 would have it. */
+static const char *const challenge_methods[] = {"S256", "plain"};
 static const char *const response_modes[] = {"query", "fragment", "form_post"};
 static const char *const subject_types[] = {"public"};
-static const char *const auth_methods[] = {"client_secret_basic", "client_secret_post", "none"};
+static const char *const auth_methods[] = {"client_secret_basic", "client_secret_post"};
 static const char *const claims[] = {
     "aud", "auth_time",  "created_at", "email", "email_verified", "exp",          "family_name", "given_name",
     "iat", "identities", "iss",        "name",  "nickname",       "phone_number", "picture",     "sub"};

@@ -19,7 +19,7 @@ void endpoint_jwks(struct http_exchange *x)
     yyjson_mut_doc *doc = json_new_object(x->arena);
     yyjson_mut_val *list = yyjson_mut_arr(doc);
     for (size_t i = 0; i < count; i++)
-        yyjson_mut_arr_add_val(list, signing_key_jwk(keys[i], x->arena, doc));
+        yyjson_mut_arr_add_val(list, signing_key_jwk(keys[i], doc));
     yyjson_mut_obj_add_val(doc, yyjson_mut_doc_get_root(doc), "keys", list);
     http_reply_json(x, 200, doc);
     http_set_header(x, "Cache-Control",

@@ -45,7 +45,7 @@ static void the_public_jwk_of_a_loaded_key_is_the_one_of_the_rfc(void **state)
     struct signing_key *key = signing_key_load("2011-04-29", decoded(private_key), decoded(certificate));
     assert_non_null(key);
     yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-    yyjson_mut_val *jwk = signing_key_jwk(key, arena, doc);
+    yyjson_mut_val *jwk = signing_key_jwk(key, doc);
     assert_string_equal(member(jwk, "n"),
                         "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJ"
                         "PMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0"
