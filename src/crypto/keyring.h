@@ -29,7 +29,8 @@ char *keyring_new_line(struct arena *arena) NODISCARD;
  * Seals `secret`; `purpose` ("signing_keys:KID", "authenticators:dev_x") is authenticated with it, so that a sealed value
  * does not open in another place. The result is the text "1.KEYID.BASE64URL".
  */
-char *keyring_seal(const struct keyring *keyring, struct arena *arena, const char *purpose, struct bytes secret) NODISCARD;
+char *keyring_seal(const struct keyring *keyring, struct arena *arena, const char *purpose,
+                   struct bytes secret) NODISCARD;
 
 /*
  * Opens a sealed text; false where the key is unknown, the purpose another, or the text tampered with. A NUL follows the

@@ -24,8 +24,8 @@ extern const struct json_limits json_limits_token;
 /* Why a text was refused. */
 enum json_fault {
     JSON_FINE = 0,
-    JSON_MALFORMED = 1,      /* not RFC 8259 JSON, or not UTF-8, a lone surrogate, or a NUL in a key or text */
-    JSON_TOO_LARGE = 2,      /* over a limit */
+    JSON_MALFORMED = 1, /* not RFC 8259 JSON, or not UTF-8, a lone surrogate, or a NUL in a key or text */
+    JSON_TOO_LARGE = 2, /* over a limit */
     JSON_DUPLICATE_NAME = 3, /* an object names a member twice */
 };
 

@@ -3,8 +3,8 @@
 #define COUNTERSIGN_STORE_AUTHENTICATORS_H
 
 #include "crypto/keyring.h"
-#include "json/json.h"
 #include "store/db.h"
+#include "json/json.h"
 
 struct authenticator {
     const char *id; /* "dev_" + 16 alphanumerics */
@@ -22,13 +22,15 @@ struct authenticator {
 
 /* All of a user, oldest first, pending ones too. */
 enum db_result authenticators_of_user(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
-                                      const char *user_id, struct authenticator **list, size_t *count) NODISCARD;
-enum db_result authenticator_by_id(struct db_tx *tx, struct arena *arena, const struct keyring *keyring, const char *id,
-                                   struct authenticator *out) NODISCARD;
+                                      const char *user_id, struct authenticator **list,
+                                      size_t *count) NODISCARD;
+enum db_result authenticator_by_id(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
+                                   const char *id, struct authenticator *out) NODISCARD;
 
 /* A new pending one; `secret` may be empty, `code_hash` NULL. */
 enum db_result authenticator_insert(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
-                                    const struct authenticator *authenticator, const char *code_hash) NODISCARD;
+                                    const struct authenticator *authenticator,
+                                    const char *code_hash) NODISCARD;
 /* pending → confirmed, with the TOTP step that confirmed it; DB_NOT_FOUND where it is not pending (any more). */
 enum db_result authenticator_confirm(struct db_tx *tx, const char *id, int64_t step, int64_t now) NODISCARD;
 /* Accepts a TOTP step once: DB_NOT_FOUND where this or a later step was used already (RFC 6238 5.2). */
@@ -38,7 +40,8 @@ enum db_result authenticator_touch(struct db_tx *tx, const char *id, int64_t now
 enum db_result authenticator_replace_code(struct db_tx *tx, const char *user_id, const char *code_hash,
                                           const char *next_hash, int64_t now) NODISCARD;
 enum db_result authenticator_delete(struct db_tx *tx, const char *id) NODISCARD;
-enum db_result authenticators_delete_pending(struct db_tx *tx, const char *user_id, const char *kind) NODISCARD;
+enum db_result authenticators_delete_pending(struct db_tx *tx, const char *user_id,
+                                             const char *kind) NODISCARD;
 
 struct challenge {
     const char *id;
@@ -51,25 +54,27 @@ struct challenge {
 };
 enum db_result challenge_insert(struct db_tx *tx, const struct challenge *challenge) NODISCARD;
 /* Voids all open challenges of that authenticator and binding (only the newest code works). */
-enum db_result challenges_void(struct db_tx *tx, const char *authenticator_id, const char *binding, int64_t now) NODISCARD;
+enum db_result challenges_void(struct db_tx *tx, const char *authenticator_id, const char *binding,
+                               int64_t now) NODISCARD;
 /* Spends the open challenge whose code it is: DB_NOT_FOUND where there is none, it expired, or was spent by another. */
-enum db_result challenge_use(struct db_tx *tx, const char *authenticator_id, const char *binding, const char *code_hash,
-                             int64_t now) NODISCARD;
+enum db_result challenge_use(struct db_tx *tx, const char *authenticator_id, const char *binding,
+                             const char *code_hash, int64_t now) NODISCARD;
 /* Whether the code is that of a challenge of this binding that has expired (for a truer message). */
-enum db_result challenge_expired(struct db_tx *tx, struct arena *arena, const char *authenticator_id, const char *binding,
-                                 const char *code_hash, int64_t now, bool *expired) NODISCARD;
+enum db_result challenge_expired(struct db_tx *tx, struct arena *arena, const char *authenticator_id,
+                                 const char *binding, const char *code_hash, int64_t now,
+                                 bool *expired) NODISCARD;
 
 struct enrollment_ticket {
-    const char *id;      /* a name for lists and revoking, not the secret */
+    const char *id; /* a name for lists and revoking, not the secret */
     const char *user_id;
-    yyjson_val *doc;     /* email, send_mail, email_locale, factor, allow_multiple_enrollments */
+    yyjson_val *doc; /* email, send_mail, email_locale, factor, allow_multiple_enrollments */
     int64_t created_at;
     int64_t expires_at;
     int64_t used_at;   /* 0: not yet */
     int64_t voided_at; /* 0: not */
 };
-enum db_result enrollment_ticket_insert(struct db_tx *tx, const char *ticket, const struct enrollment_ticket *values,
-                                        const char *doc) NODISCARD;
+enum db_result enrollment_ticket_insert(struct db_tx *tx, const char *ticket,
+                                        const struct enrollment_ticket *values, const char *doc) NODISCARD;
 enum db_result enrollment_ticket_by_secret(struct db_tx *tx, struct arena *arena, const char *ticket,
                                            struct enrollment_ticket *out) NODISCARD;
 /*
@@ -77,8 +82,8 @@ enum db_result enrollment_ticket_by_secret(struct db_tx *tx, struct arena *arena
  * open ticket of its user. Called in the transaction that confirms the enrolment. Known-faults A6, A7.
  */
 enum db_result enrollment_ticket_use(struct db_tx *tx, const char *ticket_hash, int64_t now) NODISCARD;
-enum db_result enrollment_tickets_open(struct db_tx *tx, struct arena *arena, const char *user_id, int64_t now,
-                                       struct enrollment_ticket **list, size_t *count) NODISCARD;
+enum db_result enrollment_tickets_open(struct db_tx *tx, struct arena *arena, const char *user_id,
+                                       int64_t now, struct enrollment_ticket **list, size_t *count) NODISCARD;
 enum db_result enrollment_ticket_void(struct db_tx *tx, const char *id, int64_t now) NODISCARD;
 
 #endif

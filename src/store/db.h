@@ -52,7 +52,8 @@ enum db_kind db_kind_of(const struct db *db) NODISCARD;
  * Applies the migrations that are missing, under a lock that other servers wait for. A schema newer than this binary knows
  * is refused. *applied is how many were applied.
  */
-enum db_result db_migrate(struct db *db, struct arena *arena, unsigned *applied, const char **error) NODISCARD;
+enum db_result db_migrate(struct db *db, struct arena *arena, unsigned *applied,
+                          const char **error) NODISCARD;
 
 enum db_result db_begin_read(struct db *db, struct db_tx **tx) NODISCARD;
 enum db_result db_begin_write(struct db *db, struct db_tx **tx) NODISCARD;
@@ -88,11 +89,11 @@ struct db_rows {
  */
 
 /* All rows of a SELECT (or of INSERT/UPDATE … RETURNING), into *rows. */
-enum db_result db_rows(struct db_tx *tx, struct arena *arena, struct db_rows *rows, const char *sql, const char *types,
-                       ...) NODISCARD;
+enum db_result db_rows(struct db_tx *tx, struct arena *arena, struct db_rows *rows, const char *sql,
+                       const char *types, ...) NODISCARD;
 /* The first row into *row (an array of its columns); DB_NOT_FOUND where there is none. */
-enum db_result db_row(struct db_tx *tx, struct arena *arena, struct db_value **row, const char *sql, const char *types,
-                      ...) NODISCARD;
+enum db_result db_row(struct db_tx *tx, struct arena *arena, struct db_value **row, const char *sql,
+                      const char *types, ...) NODISCARD;
 /* A statement without rows; *changed (may be NULL) is how many rows it touched. */
 enum db_result db_exec(struct db_tx *tx, int64_t *changed, const char *sql, const char *types, ...) NODISCARD;
 

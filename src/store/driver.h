@@ -36,8 +36,8 @@ struct db_driver {
     /* Ends the transaction, keeps what it wrote or not, frees tx. A broken one is never kept. */
     enum db_result (*finish)(struct db_tx *tx, bool keep);
     /* `rows` is empty at first and may be NULL; *changed is set where it is not NULL. */
-    enum db_result (*run)(struct db_tx *tx, struct arena *arena, const struct db_query *query, struct db_rows *rows,
-                          int64_t *changed);
+    enum db_result (*run)(struct db_tx *tx, struct arena *arena, const struct db_query *query,
+                          struct db_rows *rows, int64_t *changed);
     /* Statements of a migration, and the lock that lets one server at a time migrate. */
     enum db_result (*script)(struct db_tx *tx, struct arena *arena, const char *sql);
     enum db_result (*lock_schema)(struct db_tx *tx);

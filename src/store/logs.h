@@ -6,8 +6,8 @@
 #ifndef COUNTERSIGN_STORE_LOGS_H
 #define COUNTERSIGN_STORE_LOGS_H
 
-#include "json/json.h"
 #include "store/db.h"
+#include "json/json.h"
 
 struct log_writer;
 

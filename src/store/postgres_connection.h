@@ -13,7 +13,7 @@
 struct postgres_connection {
     PGconn *handle; /* NULL: not connected */
     struct statements statements;
-    unsigned prepared;  /* how many, for their names */
+    unsigned prepared; /* how many, for their names */
     bool in_transaction;
     bool is_answer_due; /* a ROLLBACK was sent whose answer nobody has read yet */
 };
@@ -26,8 +26,9 @@ void postgres_connection_close(struct postgres_connection *connection);
 bool postgres_connection_is_lost(const struct postgres_connection *connection) NODISCARD;
 
 /* Runs one statement, within a transaction that it begins with the statement `begin` where none is open. */
-enum db_result postgres_connection_run(struct postgres_connection *connection, const char *begin, struct arena *arena,
-                                       const struct db_query *query, struct db_rows *rows, int64_t *changed) NODISCARD;
+enum db_result postgres_connection_run(struct postgres_connection *connection, const char *begin,
+                                       struct arena *arena, const struct db_query *query,
+                                       struct db_rows *rows, int64_t *changed) NODISCARD;
 
 /* Several statements in one text, without values. */
 enum db_result postgres_connection_script(struct postgres_connection *connection, const char *sql) NODISCARD;

@@ -14,7 +14,8 @@ struct reseal_counts {
  * Goes through every table with a `sealed` column, in small transactions, until a pass over all of them finds nothing more
  * to do. May be interrupted and run again, and runs beside servers: a row that changes meanwhile is looked at again.
  */
-enum db_result reseal_all(struct db *db, const struct keyring *keyring, struct reseal_counts *counts) NODISCARD;
+enum db_result reseal_all(struct db *db, const struct keyring *keyring,
+                          struct reseal_counts *counts) NODISCARD;
 
 /* How many rows are sealed by another key than the first. */
 enum db_result reseal_remaining(struct db *db, const struct keyring *keyring, int64_t *remaining) NODISCARD;

@@ -10,7 +10,7 @@ char *sealed_make(const struct keyring *keyring, struct arena *arena, const char
                   struct bytes secret) NODISCARD;
 
 /* Opens it; DB_FAILED, logged, where its key is missing from the keyring or the text was tampered with. */
-enum db_result sealed_open(const struct keyring *keyring, struct arena *arena, const char *table, const char *id,
-                           const char *sealed, struct bytes *secret) NODISCARD;
+enum db_result sealed_open(const struct keyring *keyring, struct arena *arena, const char *table,
+                           const char *id, const char *sealed, struct bytes *secret) NODISCARD;
 
 #endif

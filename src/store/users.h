@@ -2,9 +2,9 @@
 #ifndef COUNTERSIGN_STORE_USERS_H
 #define COUNTERSIGN_STORE_USERS_H
 
-#include "json/json.h"
 #include "store/db.h"
 #include "store/identifiers.h"
+#include "json/json.h"
 
 struct user {
     const char *user_id; /* "auth0|5f…" */
@@ -14,10 +14,11 @@ struct user {
     int64_t created_at;
 };
 
-enum db_result user_by_id(struct db_tx *tx, struct arena *arena, const char *user_id, struct user *user) NODISCARD;
+enum db_result user_by_id(struct db_tx *tx, struct arena *arena, const char *user_id,
+                          struct user *user) NODISCARD;
 /* By what a person types at a login: an e-mail address, a user name or a phone number (E.164) of that connection. */
-enum db_result user_by_login(struct db_tx *tx, struct arena *arena, const char *connection, const char *identifier,
-                             struct user *user) NODISCARD;
+enum db_result user_by_login(struct db_tx *tx, struct arena *arena, const char *connection,
+                             const char *identifier, struct user *user) NODISCARD;
 /* Every user with that address, in all connections, oldest first. */
 enum db_result users_by_email(struct db_tx *tx, struct arena *arena, const char *email, struct user **users,
                               size_t *count) NODISCARD;
@@ -38,7 +39,8 @@ enum db_result user_update(struct db_tx *tx, struct arena *arena, const char *us
 enum db_result user_delete(struct db_tx *tx, const char *user_id) NODISCARD;
 
 /* The stored password hash; DB_NOT_FOUND where the user has none. */
-enum db_result user_password(struct db_tx *tx, struct arena *arena, const char *user_id, const char **hash) NODISCARD;
+enum db_result user_password(struct db_tx *tx, struct arena *arena, const char *user_id,
+                             const char **hash) NODISCARD;
 enum db_result user_password_put(struct db_tx *tx, const char *user_id, const char *hash) NODISCARD;
 
 /*
