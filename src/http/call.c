@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/log.h"
 #include "http/form.h"
 #include "http/forwarded.h"
 #include "http/headers.h"
@@ -13,6 +14,12 @@
 #include <strings.h>
 
 enum { MOST_HEADERS = 100, DRAIN_FACTOR = 4 /* of the largest body: what a refused client may still send */ };
+
+/*
+ * libmicrohttpd's bookkeeping in a connection's memory: for a header or parameter, and its own lines of an
+ * answer.
+ */
+enum { ENTRY_BYTES = 72, OWN_HEAD_BYTES = 512 };
 
 /* The head as it is gathered, with what decides how the body is framed. */
 struct head {
@@ -241,6 +248,7 @@ bool call_open(struct call *call, const char *method, const struct address *peer
     struct head head;
 
     call->stage = CALL_READING;
+    call->head_bytes = info != NULL ? info->header_size : 0;
     x->request.method = "";
     x->request.path = "/";
     x->request.query_string = "";
@@ -252,7 +260,7 @@ bool call_open(struct call *call, const char *method, const struct address *peer
         call_refuse(call, 400, "The request's headers contradict themselves or are malformed.");
     else if (!read_target(call))
         call_refuse(call, 400, "The address or its query is not well encoded.");
-    else if (info != NULL && info->header_size > config->header_bytes)
+    else if (call->head_bytes > config->header_bytes)
         call_refuse(call, 431, "The request's headers are too large.");
     else if (head.length > config->body_bytes)
         call_refuse(call, 413, "The request's body is too large.");
@@ -368,6 +376,22 @@ static void add_standing_headers(struct call *call)
         http_set_header(x, "Keep-Alive", call->site->keep_alive);
 }
 
+/*
+ * Whether the answer's head finds room beside the request's in the connection's memory, where libmicrohttpd
+ * would otherwise close without a word.
+ */
+static bool has_room(const struct call *call)
+{
+    const struct http_request *request = &call->exchange.request;
+    size_t entries = request->headers.count + request->query.count + request->cookies.count;
+    size_t needed = call->head_bytes + entries * ENTRY_BYTES + OWN_HEAD_BYTES;
+
+    for (const struct http_header_list *header = call->exchange.response.headers; header != NULL;
+         header = header->next)
+        needed += strlen(header->name) + strlen(header->value) + sizeof ": \r\n";
+    return needed <= call->site->config.header_bytes + CALL_ANSWER_HEAD_BYTES;
+}
+
 struct MHD_Response *call_response(struct call *call)
 {
     struct http_response *response = &call->exchange.response;
@@ -378,6 +402,13 @@ struct MHD_Response *call_response(struct call *call)
         is_bare = false;
     }
     add_standing_headers(call);
+    if (!has_room(call)) {
+        LOG_ERROR("http.answer_head_too_large",
+                  LOG_TEXT("route", call->route != NULL ? call->route->pattern : ""));
+        call_refuse(call, 500, "The answer's headers are too large.");
+        is_bare = false;
+        add_standing_headers(call);
+    }
     struct MHD_Response *made = MHD_create_response_from_buffer(
         is_bare ? 0 : response->body.size, (void *)(uintptr_t)response->body.data, MHD_RESPMEM_PERSISTENT);
     if (made == NULL)

@@ -12,6 +12,9 @@
 
 #include <microhttpd.h>
 
+/* What a connection's memory holds for an answer's head, beside the largest request's. */
+enum { CALL_ANSWER_HEAD_BYTES = 8 * 1024 };
+
 /* What all requests of a server share. */
 struct call_site {
     struct http_server_config config;
@@ -40,7 +43,8 @@ struct call {
     const struct http_route *route;
     const char *target; /* the raw request target */
     struct buffer body;
-    size_t dropped; /* bytes of a refused body */
+    size_t head_bytes; /* of the request */
+    size_t dropped;    /* bytes of a refused body */
     enum call_stage stage;
     bool is_preflight;
     bool closes;   /* the connection ends with this answer */

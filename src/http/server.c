@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 enum {
-    ANSWER_HEAD_BYTES = 6 * 1024, /* of a connection's memory, beside what the request's head takes */
     SMALLEST_HEAD = 2 * 1024,
     BACKLOG = 1024,
     MOST_OLDER = 4,
@@ -241,7 +240,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, struct arena 
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, on_accept, server, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, config->loops > 1 ? config->loops : 0,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->header_bytes + ANSWER_HEAD_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->header_bytes + CALL_ANSWER_HEAD_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, config->connections, MHD_OPTION_CONNECTION_TIMEOUT, config->idle_seconds,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         server, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK,

@@ -65,6 +65,12 @@ static void huge(struct http_exchange *x)
                      (struct bytes){.data = arena_alloc(x->arena, size), .size = size});
 }
 
+/* Both heads are large then. */
+static void go_back(struct http_exchange *x)
+{
+    http_redirect(x, 302, http_query(x, "to"));
+}
+
 static void not_found(struct http_exchange *x)
 {
     http_reply(x, x->response.status, "text/plain", "nothing here\n");
@@ -87,6 +93,7 @@ static void count_finished(void *context, const struct http_exchange *x, const s
 }
 
 static const struct http_route routes[] = {
+    {"GET", "/back", go_back, 0, "back"},
     {"GET", "/echo", echo, 0, "echo"},
     {"POST", "/echo", echo, 0, "echo"},
     {"GET", "/on-loop", echo, HTTP_ON_LOOP, "loop"},
@@ -371,6 +378,22 @@ static void heads_over_the_limit_are_refused(void **state)
     memset(filler, 'x', 40 * HEADER_BYTES - 1);
     assert_has_not(ask(arena_printf(arena, format, filler)), "size=");
     assert_has_not(ask(arena_printf(arena, "GET /%s HTTP/1.1\r\nHost: a\r\n\r\n", filler)), "size=");
+}
+
+static void an_answer_s_head_without_room_is_an_error_of_its_own(void **state)
+{
+    char *filler = arena_alloc(arena, 3 * HEADER_BYTES);
+    (void)state;
+    for (size_t size = 1000; size <= HEADER_BYTES + 2000; size += 500) {
+        memset(filler, 'x', size);
+        const char *answer = get(arena_printf(arena, "/back?to=%s", filler));
+        int status = 0;
+        if (sscanf(answer, "HTTP/1.1 %d", &status) != 1 ||
+            (status != 302 && status != 500 && status / 100 != 4))
+            fail_msg("%zu bytes: %.100s", size, answer);
+        if (size <= 6000)
+            assert_int_equal(status, 302);
+    }
 }
 
 static void past_the_queue_the_answer_is_503(void **state)
@@ -674,6 +697,7 @@ int main(void)
         SERVED(what_stands_behind_a_nul_in_the_head_never_arrives),
         SERVED(bodies_over_the_limit_are_refused),
         SERVED(heads_over_the_limit_are_refused),
+        SERVED(an_answer_s_head_without_room_is_an_error_of_its_own),
         SERVED(past_the_queue_the_answer_is_503),
         SERVED(connections_from_one_address_are_bounded),
         SERVED(a_request_sent_byte_by_byte_is_cut),
