@@ -64,6 +64,19 @@ enum db_result link_send(struct tenant *tenant, struct db_tx *tx, struct arena *
     return notify_queue(tenant->notifier, tx, arena, &message);
 }
 
+enum db_result link_rehearse(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
+                             const struct link_wish *wish)
+{
+    enum db_result result = db_exec(tx, NULL, "SAVEPOINT rehearsal", "");
+    if (result == DB_OK)
+        result = link_send(tenant, tx, arena, wish);
+    if (result == DB_OK)
+        result = db_exec(tx, NULL, "ROLLBACK TO SAVEPOINT rehearsal", "");
+    if (result == DB_OK)
+        result = db_exec(tx, NULL, "RELEASE SAVEPOINT rehearsal", "");
+    return result;
+}
+
 enum db_result link_find(struct db_tx *tx, struct arena *arena, enum link_kind kind, const char *ticket,
                          struct link_ticket *out)
 {

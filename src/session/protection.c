@@ -155,6 +155,30 @@ static void log_lock(const struct protection_try *attempt)
                                   .user_id = attempt->user != NULL ? attempt->user->user_id : NULL});
 }
 
+/* Names that nobody has cost as much: the mail is made for them too, and undone. */
+static enum db_result send_unlock_link(struct db_tx *tx, struct arena *arena,
+                                       const struct protection_try *attempt, const char *key)
+{
+    struct tenant *tenant = tenant_of(attempt->x);
+    const char *email = attempt->user != NULL ? json_text(attempt->user->doc, "email") : NULL;
+    struct link_wish wish = {
+        .kind = LINK_UNBLOCK,
+        .user_id = attempt->user != NULL ? attempt->user->user_id : "",
+        .email = email != NULL ? email : attempt->identifier,
+        .client_id = attempt->client_id,
+        .language = attempt->language,
+        .ip = attempt->x->request.client_ip,
+        .user_key = key,
+    };
+    bool allowed = false;
+    int64_t retry_ms = 0;
+    enum db_result result = bucket_take(tx, arena_printf(arena, "unlock-mail:%s", key), mail_limit,
+                                        clock_now_ms(), &allowed, &retry_ms);
+    if (result != DB_OK || !allowed)
+        return result;
+    return email != NULL ? link_send(tenant, tx, arena, &wish) : link_rehearse(tenant, tx, arena, &wish);
+}
+
 static enum db_result lock(struct db_tx *tx, struct arena *arena, const struct protection_try *attempt,
                            const struct policy *policy, const char *key, const char *address)
 {
@@ -170,21 +194,8 @@ static enum db_result lock(struct db_tx *tx, struct arena *arena, const struct p
         result = db_exec(
             tx, NULL, "INSERT INTO blocks (user_key, ip, doc, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
             "tttii", key, address, json_write_doc(arena, doc), now, now + LOCK_MS);
-    const char *email = attempt->user != NULL ? json_text(attempt->user->doc, "email") : NULL;
-    bool mails = policy->notifies && email != NULL;
-    int64_t retry_ms = 0;
-    if (result == DB_OK && mails)
-        result =
-            bucket_take(tx, arena_printf(arena, "unlock-mail:%s", key), mail_limit, now, &mails, &retry_ms);
-    if (result == DB_OK && mails)
-        result = link_send(tenant_of(attempt->x), tx, arena,
-                           &(struct link_wish){.kind = LINK_UNBLOCK,
-                                               .user_id = attempt->user->user_id,
-                                               .email = email,
-                                               .client_id = attempt->client_id,
-                                               .language = attempt->language,
-                                               .ip = attempt->x->request.client_ip,
-                                               .user_key = key});
+    if (result == DB_OK && policy->notifies)
+        result = send_unlock_link(tx, arena, attempt, key);
     if (result == DB_OK)
         log_lock(attempt);
     return result;
