@@ -111,6 +111,10 @@ static bool enrollment_of_path(struct call *call, struct db_tx *tx, struct authe
     const char *bar = strchr(id, '|');
     enum db_result result = authenticator_by_id(tx, call->arena, call->tenant->keyring,
                                                 bar != NULL ? bar + 1 : id, authenticator);
+    struct record record;
+    if (result == DB_OK) {
+        result = record_by_id(call, tx, &users_resource, authenticator->user_id, &record);
+    }
     if (result == DB_NOT_FOUND) {
         return management_error(call->x, 404, "Enrollment not found", "enrollment_not_found");
     }

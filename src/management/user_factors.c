@@ -185,12 +185,12 @@ static void delete_method(struct call *call)
 static void delete_all(struct call *call)
 {
     struct db_tx *tx = NULL;
-    struct user user;
     const char *id = http_parameter(call->x, "id");
     if (!authorize_subject(call->x, &call->caller, id) || !call_write(call, &tx)) {
         return;
     }
-    enum db_result result = user_by_id(tx, call->arena, id, &user);
+    struct record record;
+    enum db_result result = record_by_id(call, tx, &users_resource, id, &record);
     if (result == DB_OK) {
         call->user_id = id;
         result = mfa_remove_all(call->tenant, tx, call->arena, id);

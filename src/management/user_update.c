@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "management/users.h"
 #include "session/protection.h"
+#include "session/session.h"
 #include "json/merge.h"
 
 #include <ctype.h>
@@ -216,8 +217,9 @@ static bool change_user(struct call *call, struct db_tx *tx, const char *hash, s
     if (!check_taken(call, user_update(tx, call->arena, user->user_id, user->version, doc))) {
         return false;
     }
-    /* A new password ends the locks that wrong guesses of the old one brought. */
+    /* A new password ends what the old one opened, and the locks that wrong guesses of it brought. */
     if (hash != NULL && (user_password_put(tx, user->user_id, hash) != DB_OK ||
+                         sessions_end_of_user(tx, user->user_id) != DB_OK ||
                          protection_unlock(tx, protection_key_of_user(user), NULL) != DB_OK)) {
         return management_store_failed(call->x);
     }

@@ -44,6 +44,25 @@ static struct login_transaction *begin(struct http_exchange *x, const struct aut
     return transaction;
 }
 
+/*
+ * The request's session, where its person came by a connection that is enabled for this application too: one that takes
+ * only the people of some connections must not get others because they are logged in elsewhere.
+ */
+static enum db_result read_session(struct http_exchange *x, struct db_tx *tx,
+                                   const struct authorize_request *request, struct session *session)
+{
+    struct session found;
+    yyjson_val *connection = NULL;
+    enum db_result result = session_of_request(x, tx, &found);
+    const char *name = result == DB_OK ? json_text(found.doc, "connection") : NULL;
+    if (result == DB_OK)
+        result = name != NULL ? connection_by_name(tx, x->arena, name, &connection) : DB_NOT_FOUND;
+    if (result == DB_OK &&
+        json_array_has_text(json_member(connection, "enabled_clients"), request->client.client_id))
+        *session = found;
+    return result;
+}
+
 /* Whether the session, as it is, answers what the application asks for. */
 static bool session_suffices(const struct authorize_request *request, const struct session *session)
 {
@@ -143,7 +162,7 @@ void endpoint_authorize(struct http_exchange *x)
     struct db_tx *tx = NULL;
     if (db_begin_read(tenant_of(x)->db, &tx) == DB_OK) {
         verdict = authorize_request_read(x, tx, &parameters, &request, &error);
-        if (verdict == AUTHORIZE_FINE && session_of_request(x, tx, &session) == DB_FAILED)
+        if (verdict == AUTHORIZE_FINE && read_session(x, tx, &request, &session) == DB_FAILED)
             verdict = AUTHORIZE_FAILED;
     }
     db_end(&tx);

@@ -107,11 +107,6 @@ const char *scope_add(struct arena *arena, const char *scopes, const char *scope
     return scope_has(scopes, scope) ? scopes : arena_printf(arena, "%s %s", scopes, scope);
 }
 
-bool client_may_use(const struct client *client, const char *grant)
-{
-    return json_array_has_text(json_member(client->doc, "grant_types"), grant);
-}
-
 bool client_is_confidential(const struct client *client)
 {
     const char *method = json_text(client->doc, "token_endpoint_auth_method");
@@ -119,6 +114,14 @@ bool client_is_confidential(const struct client *client)
         return strcmp(method, "none") != 0;
     const char *type = json_text(client->doc, "app_type");
     return type == NULL || (strcmp(type, "spa") != 0 && strcmp(type, "native") != 0);
+}
+
+bool client_may_use(const struct client *client, const char *grant)
+{
+    /* Whoever proves nothing has no tokens of its own: anybody could ask in its name (RFC 6749 section 4.4). */
+    if (strcmp(grant, "client_credentials") == 0 && !client_is_confidential(client))
+        return false;
+    return json_array_has_text(json_member(client->doc, "grant_types"), grant);
 }
 
 const char *user_log_name(yyjson_val *user)

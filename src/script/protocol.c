@@ -87,8 +87,15 @@ enum frame_fault frame_reader_fill(struct frame_reader *reader, int fd)
         reader->start = 0;
     }
     size_t wanted = KEPT_BYTES;
-    if (reader->size >= FRAME_HEADER_BYTES)
-        wanted = FRAME_HEADER_BYTES + (size_t)get_u32((const uint8_t *)reader->data);
+    if (reader->size >= FRAME_HEADER_BYTES) {
+        /* What is read ahead has not been judged yet: nobody gets more memory by announcing it. */
+        size_t announced = get_u32((const uint8_t *)reader->data);
+        if (announced > FRAME_INPUT_BYTES)
+            return FRAME_CLOSED;
+        wanted = FRAME_HEADER_BYTES + announced;
+    }
+    if (wanted <= reader->size)
+        wanted = reader->size + KEPT_BYTES;
     reserve(reader, wanted < KEPT_BYTES ? KEPT_BYTES : wanted);
     for (;;) {
         ssize_t got = read(fd, reader->data + reader->size, reader->capacity - reader->size);

@@ -253,6 +253,24 @@ describe('guardian', () => {
       assert.ok(!('multifactor' in (await server.apiOk('GET', path(user)))) || (await server.apiOk('GET', path(user))).multifactor.length === 0);
     });
 
+    test('stay, where they are an administrator’s', async () => {
+      const { user } = await userWithOtp(server, client);
+      const [{ id }] = await server.apiOk('GET', `${path(user)}/enrollments`);
+      await sql(server, `UPDATE users SET connection = 'Administrators' WHERE user_id = '${user.user_id}'`);
+      const answers = {
+        [`DELETE ${path(user)}/authenticators`]: 204, // as for a user who does not exist
+        [`DELETE ${path(user)}/authentication-methods`]: 204,
+        [`GET guardian/enrollments/${id}`]: 404,
+        [`DELETE guardian/enrollments/${id}`]: 404,
+      };
+      for (const [call, status] of Object.entries(answers)) {
+        const [method, target] = call.split(' ');
+        assert.equal((await server.api(method, target)).status, status, call);
+      }
+      const kept = await sql(server, `SELECT count(*) FROM authenticators WHERE id = '${id}'`);
+      assert.equal(kept, '1');
+    });
+
     test('go all at once', async () => {
       const { user } = await userWithOtp(server, client);
       assert.equal((await server.api('DELETE', `${path(user)}/authenticators`)).status, 204);

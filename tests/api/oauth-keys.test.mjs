@@ -164,6 +164,16 @@ test('every refusal of the token endpoint has its status and words', async () =>
     'unauthorized_client',
     "Grant type 'client_credentials' not allowed for the client.",
   );
+  // Nobody may be a machine that proves nothing, whatever it was granted, and with the secret neither (RFC 6749 section 4.4).
+  const open = await server.machineClient(['read:users']);
+  await server.apiOk('PATCH', `clients/${open.client_id}`, { token_endpoint_auth_method: 'none' });
+  for (const proof of [{}, { client_secret: open.client_secret }])
+    await refused(
+      { grant_type: 'client_credentials', audience: server.audience, client_id: open.client_id, ...proof },
+      403,
+      'unauthorized_client',
+      "Grant type 'client_credentials' not allowed for the client.",
+    );
   const wrong = { authorization: `Basic ${Buffer.from(`${client_id}:wrong`).toString('base64')}` };
   const basic = await refused(
     { grant_type: 'client_credentials', audience: server.audience },

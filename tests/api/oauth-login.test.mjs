@@ -300,6 +300,37 @@ describe('sessions', () => {
     assert.equal(second.aud, other.client_id);
   });
 
+  test('a session counts only for applications that its connection is enabled for', async () => {
+    const one = login();
+    await enter(one);
+    const connection = await server.apiOk('POST', 'connections', { name: 'staff', strategy: 'auth0' });
+    const staff = await server.apiOk('POST', 'clients', {
+      name: 'for staff alone',
+      app_type: 'regular_web',
+      callbacks: ['https://app.test/cb'],
+      web_origins: ['https://app.test'],
+    });
+    await server.apiOk('PATCH', `connections/${connection.id}`, { enabled_clients: [staff.client_id] });
+    assert.equal((await silently(one.browser)).code?.length, 43);
+    const two = login({ client: staff, browser: one.browser });
+    assert.equal((await two.begin()).path, '/u/login/identifier');
+    const three = login({ client: staff, browser: one.browser, parameters: { prompt: 'none', response_mode: 'web_message' } });
+    assert.equal(message(await three.begin()).response.error, 'login_required');
+
+    const colleague = await server.user({ connection: 'staff' });
+    const four = login({ client: staff, browser: one.browser });
+    assert.ok((await four.tokens(await enter(four, colleague))).id_token);
+  });
+
+  test('a new password by the Management API ends them', async () => {
+    const person = await server.user();
+    const one = login();
+    await enter(one, person);
+    assert.ok((await silently(one.browser)).code);
+    await server.apiOk('PATCH', `users/${encodeURIComponent(person.user_id)}`, { password: 'Another-Horse-77' });
+    assert.equal((await silently(one.browser)).error, 'login_required');
+  });
+
   test('silent authentication answers by a message', async () => {
     const one = login();
     assert.equal((await silently(one.browser)).error, 'login_required');
