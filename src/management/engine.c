@@ -55,10 +55,16 @@ static void bind_operation(const struct operation *operation, size_t at)
     };
 }
 
+static void unbind_all(void)
+{
+    arena_destroy(&bind_arena);
+}
+
 static void bind_all(void)
 {
     size_t count = 0;
     bind_arena = arena_create();
+    (void)atexit(unbind_all);
     for (size_t i = 0; i < management_operations_count; i++) {
         count += management_operations[i]->count;
     }
