@@ -1,10 +1,12 @@
 #include "bench/load.h"
 
 #include "base/clock.h"
+#include "bench/meter.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/sysinfo.h>
 
 struct run {
     const struct load *load;
@@ -37,4 +39,46 @@ double load_run(const struct load *load)
         pthread_join(threads[i], NULL);
     free(threads);
     return (double)(clock_monotonic_ns() - began) / 1e9;
+}
+
+struct bare_run {
+    const struct bare *bare;
+    pthread_barrier_t *start;
+    double spent;
+};
+
+static void *work_bare(void *argument)
+{
+    struct bare_run *run = argument;
+    void *context = run->bare->prepare();
+    run->bare->work(context);
+    pthread_barrier_wait(run->start);
+    double began = meter_thread_cpu();
+    for (unsigned i = 0; i < run->bare->times; i++)
+        run->bare->work(context);
+    run->spent = meter_thread_cpu() - began;
+    run->bare->finish(context);
+    return NULL;
+}
+
+double load_bare(const struct bare *bare)
+{
+    enum { MOST = 64 };
+    pthread_t threads[MOST];
+    struct bare_run runs[MOST];
+    pthread_barrier_t start;
+    unsigned count = (unsigned)get_nprocs() < MOST ? (unsigned)get_nprocs() : MOST;
+    double spent = 0;
+    pthread_barrier_init(&start, NULL, count);
+    for (unsigned i = 0; i < count; i++) {
+        runs[i] = (struct bare_run){.bare = bare, .start = &start};
+        if (pthread_create(&threads[i], NULL, work_bare, &runs[i]) != 0)
+            abort();
+    }
+    for (unsigned i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+        spent += runs[i].spent;
+    }
+    pthread_barrier_destroy(&start);
+    return spent / count / bare->times;
 }

@@ -21,23 +21,36 @@ struct target {
     unsigned first, users;
 };
 
-/* CPU seconds of one argon2id hash of the default costs in a kept arena. */
-static double bare_hash(void)
+struct hashing {
+    struct password_gate *gate;
+    struct arena *arena;
+    char *hash;
+};
+
+static void *make_hashing(void)
 {
     struct password_costs costs = {.memory_kib = 19456, .passes = 2, .parallelism = 1};
-    struct password_gate *gate = password_gate_create(&costs, 1, 1);
-    struct arena *arena = arena_create();
-    char *hash = NULL;
-    bool fine = password_hash(gate, arena, SEED_PASSWORD, &hash);
-    double began = meter_thread_cpu();
-    for (unsigned i = 0; i < HASHES && fine; i++)
-        fine = password_verify(gate, SEED_PASSWORD, hash) == PASSWORD_RIGHT;
-    double spent = meter_thread_cpu() - began;
-    if (!fine)
+    struct hashing *hashing = calloc(1, sizeof *hashing);
+    hashing->gate = password_gate_create(&costs, 1, 1);
+    hashing->arena = arena_create();
+    if (!password_hash(hashing->gate, hashing->arena, SEED_PASSWORD, &hashing->hash))
         exit(1);
-    arena_destroy(&arena);
-    password_gate_free(&gate);
-    return spent / HASHES;
+    return hashing;
+}
+
+static void hash_once(void *context)
+{
+    const struct hashing *hashing = context;
+    if (password_verify(hashing->gate, SEED_PASSWORD, hashing->hash) != PASSWORD_RIGHT)
+        exit(1);
+}
+
+static void drop_hashing(void *context)
+{
+    struct hashing *hashing = context;
+    arena_destroy(&hashing->arena);
+    password_gate_free(&hashing->gate);
+    free(hashing);
 }
 
 static void give_up(const char *step, const struct page *page)
@@ -135,7 +148,7 @@ static void log_in(struct browser *browser, unsigned number, void *context)
 static void measure(const char *name, const struct target *target, unsigned users)
 {
     struct load load = {.threads = THREADS, .times = LOGINS, .work = log_in, .context = (void *)target};
-    double hash = bare_hash();
+    double hash = load_bare(&(struct bare){make_hashing, hash_once, drop_hashing, HASHES});
     double before = meter_tree_cpu(target->server->pid);
     double wall = load_run(&load);
     double login = (meter_tree_cpu(target->server->pid) - before) / LOGINS;

@@ -11,24 +11,27 @@
 
 enum { SIGNATURES = 3000, TOKENS = 6000, THREADS = 8 };
 
-/* CPU seconds of one RS256 signature of claims like a token's. */
-static double bare_signature(void)
+static void *make_key(void)
 {
-    struct signing_key *key = signing_key_generate("bench.test");
-    double began = meter_thread_cpu();
-    for (unsigned i = 0; i < SIGNATURES; i++) {
-        struct arena *arena = arena_create();
-        yyjson_mut_doc *doc = json_new_object(arena);
-        yyjson_mut_val *claims = yyjson_mut_doc_get_root(doc);
-        json_set_text(doc, claims, "iss", "http://localhost:3000/");
-        json_set_int(doc, claims, "iat", clock_now());
-        if (strlen(jwt_sign_rs256(arena, key, "JWT", claims)) == 0)
-            abort();
-        arena_destroy(&arena);
-    }
-    double spent = meter_thread_cpu() - began;
+    return signing_key_generate("bench.test");
+}
+
+static void sign(void *key)
+{
+    struct arena *arena = arena_create();
+    yyjson_mut_doc *doc = json_new_object(arena);
+    yyjson_mut_val *claims = yyjson_mut_doc_get_root(doc);
+    json_set_text(doc, claims, "iss", "http://localhost:3000/");
+    json_set_int(doc, claims, "iat", clock_now());
+    if (strlen(jwt_sign_rs256(arena, key, "JWT", claims)) == 0)
+        abort();
+    arena_destroy(&arena);
+}
+
+static void drop_key(void *context)
+{
+    struct signing_key *key = context;
     signing_key_free(&key);
-    return spent / SIGNATURES;
 }
 
 struct target {
@@ -61,7 +64,7 @@ void bench_tokens(struct arena *arena, const struct server *server, unsigned use
     };
     struct load warm = {.threads = THREADS, .times = 200, .work = ask_for_a_token, .context = &target};
     load_run(&warm);
-    double signature = bare_signature();
+    double signature = load_bare(&(struct bare){make_key, sign, drop_key, SIGNATURES});
     struct load load = {.threads = THREADS, .times = TOKENS, .work = ask_for_a_token, .context = &target};
     double before = meter_tree_cpu(server->pid);
     double wall = load_run(&load);
