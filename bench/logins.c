@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HASHES = 40, LOGINS = 300, THREADS = 6, FLAGGED = 300 };
+enum { HASHES = 40, LOGINS = 300, THREADS = 3, FLAGGED = 300 };
 
 struct target {
     const struct server *server;

@@ -82,7 +82,8 @@ void seed_tenant(struct arena *arena, const struct server *server)
 }
 
 /* Confirmed one-time codes for a user, past the server: the seed is sealed under the tenant's own keyring. */
-static void insert_factor(struct db_tx *tx, const struct keyring *keyring, const char *user_id, struct bytes secret)
+static void insert_factor(struct db_tx *tx, const struct keyring *keyring, const char *user_id,
+                          struct bytes secret)
 {
     struct arena *arena = arena_create();
     struct authenticator factor = {.id = random_id(arena, "dev_", 16),
@@ -104,7 +105,8 @@ const char **seed_factors(struct arena *arena, const struct server *server, unsi
     struct db_tx *tx = NULL;
     const char *error = NULL;
     struct bytes secret;
-    struct keyring *keyring = keyring_load_file(arena, arena_printf(arena, "%s/keyring", server->data), &error);
+    struct keyring *keyring =
+        keyring_load_file(arena, arena_printf(arena, "%s/keyring", server->data), &error);
     if (keyring == NULL || !base32_decode(arena, secret_text, strlen(secret_text), &secret))
         exit(1);
     must(db_open(arena_printf(arena, "sqlite:%s/countersign.db", server->data), 1, arena, &db, &error));

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIGNATURES = 3000, TOKENS = 6000, THREADS = 8 };
+enum { SIGNATURES = 3000, TOKENS = 10000, THREADS = 8 };
 
 static void *make_key(void)
 {
