@@ -135,6 +135,25 @@ static bool metadata_fits(yyjson_val *metadata)
     return true;
 }
 
+/* The limits that the Management API has too: whoever signs up must not store at will. False where it is answered. */
+static bool members_fit(struct signup_call *call)
+{
+    static const struct {
+        const char *name;
+        size_t largest;
+    } limits[] = {
+        {"given_name", 150}, {"family_name", 150}, {"name", 300}, {"nickname", 300}, {"picture", 2048}};
+    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
+        const char *value = given(call, limits[i].name);
+        if (value == NULL || strlen(value) <= limits[i].largest)
+            continue;
+        bad_request(call->x, "invalid_request",
+                    arena_printf(call->x->arena, "%s is too long", limits[i].name));
+        return false;
+    }
+    return true;
+}
+
 static yyjson_mut_doc *profile_of(struct signup_call *call)
 {
     static const char *const members[] = {"email",       "username", "phone_number", "given_name",
@@ -254,6 +273,8 @@ void dbconnections_signup(struct http_exchange *x)
                     "user_metadata: at most 10 texts of 500 characters, with names of 100");
         return;
     }
+    if (!members_fit(&call))
+        return;
     struct account_wish wish = {
         .x = x,
         .arena = x->arena,

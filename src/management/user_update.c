@@ -1,6 +1,7 @@
 /* PATCH /users/{id}: which members go together, and what each does. */
 #include "base/clock.h"
 #include "management/users.h"
+#include "session/links.h"
 #include "session/protection.h"
 #include "session/session.h"
 #include "json/merge.h"
@@ -217,9 +218,10 @@ static bool change_user(struct call *call, struct db_tx *tx, const char *hash, s
     if (!check_taken(call, user_update(tx, call->arena, user->user_id, user->version, doc))) {
         return false;
     }
-    /* A new password ends what the old one opened, and the locks that wrong guesses of it brought. */
+    /* A new password ends what the old one opened, the links to set another, and the locks that wrong guesses brought. */
     if (hash != NULL && (user_password_put(tx, user->user_id, hash) != DB_OK ||
                          sessions_end_of_user(tx, user->user_id) != DB_OK ||
+                         links_void(tx, LINK_PASSWORD_RESET, user->user_id) != DB_OK ||
                          protection_unlock(tx, protection_key_of_user(user), NULL) != DB_OK)) {
         return management_store_failed(call->x);
     }

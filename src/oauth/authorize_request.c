@@ -253,26 +253,32 @@ static enum db_result wanted_audience(struct http_exchange *x, struct db_tx *tx,
     return DB_OK;
 }
 
-/* Whether the API lets this client ask for tokens in a person's name (subject_type_authorization.user.policy). */
+/*
+ * Whether the API lets this client ask for tokens in a person's name (subject_type_authorization.user.policy); *grant is the
+ * grant that lets it, and limits the scopes, where one has to.
+ */
 static enum db_result user_access_allowed(struct http_exchange *x, struct db_tx *tx,
                                           const struct authorize_request *request, yyjson_val *api,
-                                          bool *allowed)
+                                          bool *allowed, yyjson_val **grant)
 {
     const char *policy =
         json_text(json_member(json_member(api, "subject_type_authorization"), "user"), "policy");
     *allowed = policy == NULL || strcmp(policy, "allow_all") == 0;
     if (*allowed || strcmp(policy, "require_client_grant") != 0)
         return DB_OK;
-    yyjson_val *grant = NULL;
     enum db_result found =
-        client_grant_for(tx, x->arena, request->client.client_id, json_text(api, "identifier"), &grant);
-    const char *subject = json_text(grant, "subject_type");
+        client_grant_for(tx, x->arena, request->client.client_id, json_text(api, "identifier"), grant);
+    const char *subject = json_text(*grant, "subject_type");
     *allowed = found == DB_OK && subject != NULL && strcmp(subject, "user") == 0;
     return found == DB_NOT_FOUND ? DB_OK : found;
 }
 
-static bool api_has_scope(yyjson_val *api, const char *scope)
+/* Whether the API has the scope, and the grant, where there has to be one, gives it. */
+static bool api_has_scope(yyjson_val *api, yyjson_val *grant, const char *scope)
 {
+    if (grant != NULL && !json_bool(grant, "allow_all_scopes", false) &&
+        !json_array_has_text(json_member(grant, "scope"), scope))
+        return false;
     size_t index, count;
     yyjson_val *entry;
     yyjson_arr_foreach(json_member(api, "scopes"), index, count, entry)
@@ -289,7 +295,7 @@ static bool api_has_scope(yyjson_val *api, const char *scope)
  * person's own account, as its other scopes are for machines; none where roles decide (enforce_policies): a person must not
  * gain them by asking.
  */
-static const char *grantable(struct arena *arena, yyjson_val *api, const char *asked)
+static const char *grantable(struct arena *arena, yyjson_val *api, yyjson_val *grant, const char *asked)
 {
     static const char identity[] = "openid profile email phone address name given_name family_name nickname "
                                    "email_verified picture created_at identities";
@@ -299,7 +305,7 @@ static const char *grantable(struct arena *arena, yyjson_val *api, const char *a
     bool open = api != NULL && !is_system && !json_bool(api, "enforce_policies", false);
     const char *granted = "";
     for (const char *word; (word = scope_next(arena, &asked)) != NULL;)
-        if (scope_has(identity, word) || (open && api_has_scope(api, word)) ||
+        if (scope_has(identity, word) || (open && api_has_scope(api, grant, word)) ||
             (is_system && scope_has(own_account, word)))
             granted = scope_add(arena, granted, word);
     return granted;
@@ -309,6 +315,7 @@ static enum authorize_verdict check_audience(struct http_exchange *x, struct db_
                                              struct authorize_request *request, struct authorize_error *error)
 {
     yyjson_val *api = NULL;
+    yyjson_val *grant = NULL;
     if (wanted_audience(x, tx, request, &request->audience) != DB_OK)
         return AUTHORIZE_FAILED;
     if (request->audience != NULL) {
@@ -317,14 +324,14 @@ static enum authorize_verdict check_audience(struct http_exchange *x, struct db_
             return send(error, "access_denied",
                         arena_printf(x->arena, "Service not found: %s", request->audience));
         bool allowed = false;
-        if (found != DB_OK || user_access_allowed(x, tx, request, api, &allowed) != DB_OK)
+        if (found != DB_OK || user_access_allowed(x, tx, request, api, &allowed, &grant) != DB_OK)
             return AUTHORIZE_FAILED;
         if (!allowed)
             return send(
                 error, "access_denied",
                 arena_printf(x->arena, "Client is not authorized to access \"%s\".", request->audience));
     }
-    request->scope = grantable(x->arena, api, sent(request, "scope"));
+    request->scope = grantable(x->arena, api, grant, sent(request, "scope"));
     return AUTHORIZE_FINE;
 }
 

@@ -55,6 +55,10 @@ static bool read_grant(struct token_request *request, struct db_tx *tx, struct m
     bool closed = policy != NULL && strcmp(policy, "deny_all") == 0;
     if (found == DB_OK && !closed)
         found = client_grant_for(tx, arena, request->client.client_id, machine->audience, &machine->grant);
+    /* What was granted for people's tokens is no machine's own. */
+    const char *subject = json_text(machine->grant, "subject_type");
+    if (subject != NULL && strcmp(subject, "client") != 0)
+        machine->grant = NULL;
     if (found != DB_OK && found != DB_NOT_FOUND) {
         oauth_fail_internally(request->x);
         return false;

@@ -115,7 +115,12 @@ enum db_result link_use(struct db_tx *tx, struct arena *arena, enum link_kind ki
         return DB_NOT_FOUND;
     if (result != DB_OK)
         return result;
+    return links_void(tx, kind, found.user_id);
+}
+
+enum db_result links_void(struct db_tx *tx, enum link_kind kind, const char *user_id)
+{
     return db_exec(tx, NULL,
                    "UPDATE tickets SET used_at = ? WHERE user_id = ? AND kind = ? AND used_at IS NULL", "itt",
-                   now, found.user_id, kinds[kind].name);
+                   clock_now_ms(), user_id, kinds[kind].name);
 }

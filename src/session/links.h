@@ -49,4 +49,7 @@ enum db_result link_find(struct db_tx *tx, struct arena *arena, enum link_kind k
 enum db_result link_use(struct db_tx *tx, struct arena *arena, enum link_kind kind,
                         const char *ticket) NODISCARD;
 
+/* Voids all of that kind that the user has: their password was set in another way. */
+enum db_result links_void(struct db_tx *tx, enum link_kind kind, const char *user_id) NODISCARD;
+
 #endif

@@ -49,6 +49,15 @@ test('a signup answers with the account, and sends the mail that confirms the ad
   login.arrived(await login.withPassword('ada@example.test', 'Correct-Horse-7'));
 });
 
+test('nobody who signs up stores at will', async () => {
+  const limits = { given_name: 150, family_name: 150, name: 300, nickname: 300, picture: 2048 };
+  for (const [name, largest] of Object.entries(limits)) {
+    const { status, body } = await signup({ email: `${name}@long.test`, [name]: 'x'.repeat(largest + 1) });
+    assert.deepEqual([status, body.code, body.description], [400, 'invalid_request', `${name} is too long`]);
+    assert.equal((await signup({ email: `${name}@long.test`, [name]: 'x'.repeat(largest) })).status, 200);
+  }
+});
+
 test('a form is taken as well as JSON', async () => {
   const { status } = await server.postForm('dbconnections/signup', {
     client_id: client.client_id,

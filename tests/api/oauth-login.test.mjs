@@ -136,6 +136,34 @@ describe('tokens', () => {
     assert.equal(refused.status, 401);
   });
 
+  test('a grant is for machines or for people, and gives its scopes alone', async () => {
+    const identifier = 'https://granted.test/';
+    const policies = { client: { policy: 'require_client_grant' }, user: { policy: 'require_client_grant' } };
+    const scopes = [{ value: 'read:x' }, { value: 'write:x' }];
+    await server.apiOk('POST', 'resource-servers', { identifier, scopes, subject_type_authorization: policies });
+    const parameters = { audience: identifier, scope: 'openid read:x write:x' };
+    const refused = login({ parameters });
+    assert.equal((await refused.begin()).redirect.searchParams.get('error'), 'access_denied');
+
+    const grant = { client_id: client.client_id, audience: identifier, scope: ['read:x'], subject_type: 'user' };
+    const { id } = await server.apiOk('POST', 'client-grants', grant);
+    const one = login({ parameters });
+    assert.equal((await one.tokens(await enter(one))).scope, 'openid read:x');
+    const machine = () =>
+      server.postForm('oauth/token', {
+        grant_type: 'client_credentials',
+        client_id: client.client_id,
+        client_secret: client.client_secret,
+        audience: identifier,
+      });
+    assert.deepEqual([(await machine()).status, (await machine()).body.error], [403, 'access_denied']);
+
+    await server.apiOk('DELETE', `client-grants/${id}`);
+    await server.apiOk('POST', 'client-grants', { ...grant, subject_type: 'client' });
+    assert.equal((await machine()).body.scope, 'read:x');
+    assert.equal((await login({ parameters }).begin()).redirect.searchParams.get('error'), 'access_denied');
+  });
+
   test('nobody gains the Management API’s scopes by asking for them', async () => {
     const one = login({ parameters: { audience: server.audience, scope: 'openid read:users update:users' } });
     const tokens = await one.tokens(await enter(one));
@@ -327,8 +355,12 @@ describe('sessions', () => {
     const one = login();
     await enter(one, person);
     assert.ok((await silently(one.browser)).code);
+    await server.postJson('dbconnections/change_password', { connection: 'Username-Password-Authentication', email: person.email });
+    const link = (await server.message({ to: person.email, channel: 'email' })).text.match(/http\S+ticket=\w+/)[0];
+    assert.equal((await one.browser.open(link)).status, 200);
     await server.apiOk('PATCH', `users/${encodeURIComponent(person.user_id)}`, { password: 'Another-Horse-77' });
     assert.equal((await silently(one.browser)).error, 'login_required');
+    assert.equal((await one.browser.open(link)).status, 400, 'a link that was sent before');
   });
 
   test('silent authentication answers by a message', async () => {
