@@ -32,13 +32,16 @@ void login_get_identifier(struct http_exchange *x)
     login_show(&call, 200, "login-id", NULL);
 }
 
+/* Longer than any address, name or number: it would be stored for nothing. */
+enum { IDENTIFIER_LARGEST = 254 };
+
 /* What is wrong with what was typed: the key of a text, or NULL. */
 static const char *fault_of(struct login_call *call, yyjson_val *connection, const char *typed)
 {
     bool usernames = database_takes_usernames(connection);
     if (*typed == '\0')
         return usernames ? "no-username" : "no-email";
-    if (usernames || email_canonical(call->arena, typed) != NULL)
+    if ((usernames && strlen(typed) <= IDENTIFIER_LARGEST) || email_canonical(call->arena, typed) != NULL)
         return NULL;
     return "invalid-email-format";
 }

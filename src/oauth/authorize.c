@@ -148,9 +148,16 @@ static void refuse(struct http_exchange *x, enum authorize_verdict verdict,
         tenant_reply_error_page(x, error->status, NULL, error->problem, error->error, error->description);
 }
 
+/* What is posted is stored, for whoever asks: no more of it than an address could hold. */
+enum { POSTED_MAXIMUM = 16 * 1024 };
+
 void endpoint_authorize(struct http_exchange *x)
 {
     struct http_pairs parameters = x->request.query;
+    if (x->request.body.size > POSTED_MAXIMUM) {
+        tenant_reply_error_page(x, 413, NULL, "generic", "invalid_request", "The request is too large.");
+        return;
+    }
     if (strcmp(x->request.method, "POST") == 0 && !http_form(x, &parameters)) {
         tenant_reply_error_page(x, 400, NULL, "generic", "invalid_request", "The request could not be read.");
         return;

@@ -364,3 +364,13 @@ test('a login that an old password began ends with that password', async () => {
   assert.match((await again.withPassword(user.email, 'Brand-New-Horse-9')).path, /^\/u\/mfa-/);
   await server.apiOk('PUT', 'guardian/policies', []);
 });
+
+test('a name that is longer than any is not kept', async () => {
+  const options = { requires_username: true };
+  const connection = await server.apiOk('POST', 'connections', { name: 'by-name', strategy: 'auth0', options });
+  const app = await server.apiOk('POST', 'clients', { name: 'by name', app_type: 'regular_web', callbacks: ['https://app.test/cb'] });
+  await server.apiOk('PATCH', `connections/${connection.id}`, { enabled_clients: [app.client_id] });
+  const page = await new Login(server, app).begin();
+  assert.equal((await page.submit({ username: 'x'.repeat(255) })).status, 400);
+  assert.equal((await page.submit({ username: 'x'.repeat(254) })).path, '/u/login/password');
+});

@@ -206,6 +206,13 @@ test('a login may also begin by POST', async () => {
   assert.equal(page.path, '/u/login/identifier');
 });
 
+test('strangers store no more by POST than by GET', async () => {
+  for (const more of [{ anything: 'x'.repeat(16 * 1024) }, { client_id: 'x'.repeat(16 * 1024) }]) {
+    const response = await server.fetch('authorize', { method: 'POST', body: request(more) });
+    assert.equal(response.status, 413);
+  }
+});
+
 test('screen_hint=signup opens the signup', async () => {
   const browser = new Browser(server);
   assert.equal((await browser.open(`authorize?${request({ screen_hint: 'signup' })}`)).path, '/u/signup/identifier');
