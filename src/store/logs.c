@@ -16,6 +16,7 @@ enum {
     RETRY_MS = 1000,
     SERVER_DIGITS = 9,
     ID_DIGITS = 56,
+    LARGEST_TEXT = 16 * 1024, /* of one member; all scopes of the Management API fit */
 };
 
 struct waiting {
@@ -73,9 +74,16 @@ static const char *strategy_type(const char *strategy)
     return strcmp(strategy, "sms") == 0 || strcmp(strategy, "email") == 0 ? "passwordless" : NULL;
 }
 
+/* Strangers choose some of the texts, and entries are kept for long: what is longer than any true one is cut. */
 static void set_text_or_null(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, const char *text)
 {
-    json_set(doc, object, name, text == NULL ? yyjson_mut_null(doc) : yyjson_mut_strcpy(doc, text));
+    size_t length = text == NULL ? 0 : strlen(text);
+    if (length > LARGEST_TEXT) {
+        length = LARGEST_TEXT;
+        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+            length--;
+    }
+    json_set(doc, object, name, text == NULL ? yyjson_mut_null(doc) : yyjson_mut_strncpy(doc, text, length));
 }
 
 /* The members in Auth0's order; what an entry does not say is null. */

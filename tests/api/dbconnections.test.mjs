@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Login } from '../harness/browserless.mjs';
 import { startServer } from '../harness/server.mjs';
+import { sql } from '../harness/sql.mjs';
 
 const CONNECTION = 'Username-Password-Authentication';
 let server, client;
@@ -163,4 +164,16 @@ test('change_password answers alike for everybody', async () => {
   assert.match((await server.message({ to: user.email })).subject, /new password/);
   assert.deepEqual(await server.outbox({ to: 'nobody@example.test' }), []);
   assert.equal((await server.postJson('dbconnections/change_password', { email: 'a@b.test' })).status, 400);
+});
+
+test('the log keeps no more of what strangers send than a true entry needs', async () => {
+  const body = { connection: 'é'.repeat(200000), email: 'nobody@example.test' };
+  assert.equal((await server.postJson('dbconnections/change_password', body)).status, 200);
+  const query = `SELECT length(doc) FROM logs WHERE type = 'fcpr' ORDER BY length(doc) DESC LIMIT 1`;
+  let length = 0;
+  for (let i = 0; i < 100 && length < 8192; i++) {
+    length = Number(await sql(server, query));
+    if (length < 8192) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(length >= 8192 && length < 20000, String(length));
 });
