@@ -81,9 +81,10 @@ test('login without JavaScript, to an application whose callback redirects on to
 test('login with the keyboard alone', async () => {
   const user = await server.user();
   const { context, page } = await open();
+  await page.waitForSelector('[name=username]:focus');
   await page.keyboard.type(user.email);
   await page.keyboard.press('Enter');
-  await page.waitForURL(/login\/password/);
+  await page.waitForSelector('[name=password]:focus');
   await page.keyboard.type(user.password);
   await page.keyboard.press('Enter');
   await page.waitForURL(`${website.origin}/home`);
