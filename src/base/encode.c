@@ -34,8 +34,8 @@ static int letter_value(const char *letters, char c)
     return found == NULL ? -1 : (int)(found - letters);
 }
 
-static bool decode_bits(struct arena *arena, const char *text, size_t length, const char *letters, unsigned width,
-                        struct bytes *out)
+static bool decode_bits(struct arena *arena, const char *text, size_t length, const char *letters,
+                        unsigned width, struct bytes *out)
 {
     uint8_t *data = arena_alloc(arena, length * width / 8 + 1);
     size_t made = 0;
@@ -118,8 +118,8 @@ bool base32_decode(struct arena *arena, const char *text, size_t length, struct 
 
 static bool is_unreserved(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 char *percent_encode(struct arena *arena, const char *text)

@@ -72,7 +72,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     struct buffer line = buffer_create(arena, LONGEST_LINE);
     const char *at = clock_iso8601(arena, clock_now_ms());
     if (as_json)
-        buffer_printf(&line, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at, level_name(level), event);
+        buffer_printf(&line, "{\"at\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", at, level_name(level),
+                      event);
     else
         buffer_printf(&line, "%s %-5s %s", at, level_name(level), event);
     for (size_t i = 0; i < count; i++) {

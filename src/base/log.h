@@ -30,8 +30,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 #define LOG_TEXT(name_, text_) ((struct log_field){.name = (name_), .text = (text_) != NULL ? (text_) : ""})
 #define LOG_INT(name_, number_) ((struct log_field){.name = (name_), .number = (number_)})
 
-#define LOG_EVENT_(level, event, ...)                                                                                \
-    log_write(level, event, (const struct log_field[]){{.name = NULL}, __VA_ARGS__},                                  \
+#define LOG_EVENT_(level, event, ...)                                                                        \
+    log_write(level, event, (const struct log_field[]){{.name = NULL}, __VA_ARGS__},                         \
               sizeof((const struct log_field[]){{.name = NULL}, __VA_ARGS__}) / sizeof(struct log_field))
 #define LOG_DEBUG(event, ...) LOG_EVENT_(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define LOG_INFO(event, ...) LOG_EVENT_(LOG_LEVEL_INFO, event, __VA_ARGS__)

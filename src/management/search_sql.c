@@ -180,7 +180,7 @@ static const char *like_pattern(struct arena *arena, struct search_value value)
 {
     struct buffer pattern = buffer_create(arena, 16 * 1024);
     for (size_t i = 0; value.text[i] != '\0'; i++) {
-        if (value.wildcards[i]) {
+        if (value.wildcards != NULL && value.wildcards[i]) {
             buffer_add_char(&pattern, '%');
             continue;
         }

@@ -99,7 +99,8 @@ static void utf8_refuses_surrogates_overlong_forms_and_nul(void **state)
 static void html_escape_leaves_nothing_that_ends_a_text_or_an_attribute(void **state)
 {
     (void)state;
-    assert_string_equal(html_escape(arena, "<a b=\"c\" d='e'>&"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
+    assert_string_equal(html_escape(arena, "<a b=\"c\" d='e'>&"),
+                        "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;");
 }
 
 int main(void)
