@@ -19,8 +19,8 @@ static int set_up(void **state)
     struct script_pool_config workers = {.executable = getenv("COUNTERSIGN_BINARY"),
                                          .workers = 1,
                                          .queue = 8,
-                                         .time_ms = 5000,
-                                         .cpu_ms = 2000,
+                                         .time_ms = 30000,
+                                         .cpu_ms = 4000,
                                          .memory_bytes = (size_t)32 << 20};
     const char *error = NULL;
     if (store.keyring == NULL)

@@ -21,8 +21,8 @@ static int start(void **state)
     struct script_pool_config config = {.executable = getenv("COUNTERSIGN_BINARY"),
                                         .workers = 1,
                                         .queue = 8,
-                                        .time_ms = 1000,
-                                        .cpu_ms = 200,
+                                        .time_ms = 30000,
+                                        .cpu_ms = 500,
                                         .memory_bytes = (size_t)32 << 20};
     const char *error = NULL;
     pool = script_pool_start(&config, arena, &error);

@@ -4,7 +4,7 @@
 static int start(void **state)
 {
     (void)state;
-    return start_pool(1, 5000, 3000);
+    return start_pool(1, 30000, 10000);
 }
 
 /* Checks that the expression, evaluated in a rule, gives that text. */

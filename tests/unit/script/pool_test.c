@@ -7,7 +7,7 @@
 static int start(void **state)
 {
     (void)state;
-    return start_pool(2, 5000, 3000);
+    return start_pool(2, 30000, 10000);
 }
 
 static void assert_error(const char *rule, const char *kind, const char *message)
@@ -337,7 +337,7 @@ static void *run_some(void *unused)
 static int start_short(void **state)
 {
     (void)state;
-    return start_pool(3, 60000, 50);
+    return start_pool(3, 60000, 150);
 }
 
 static void many_threads_share_the_workers(void **state)
