@@ -80,6 +80,7 @@ static bool start(struct serving *serving, const char **error)
     struct http_server_config listener = {.listen = config->listen,
                                           .loops = LOOPS,
                                           .workers = config->workers,
+                                          .waiting = config->waiting,
                                           .queue = config->queue,
                                           .connections = config->connections,
                                           .connections_per_address = config->connections_per_address,

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/client_loop.h"
 #include "http/egress.h"
 #include "http/proxy.h"
 
@@ -16,29 +17,9 @@
 enum {
     LARGEST_HEAD = 64 * 1024,
     MOST_HEADERS = 200,
-    POLL_MS = 1000,
     USUAL_TIMEOUT_MS = 10000,
-    USUAL_LARGEST = 1024 * 1024
-};
-
-/* One hop of a call, in the hands of the client's thread from its submission until `is_done`. */
-struct transfer {
-    struct transfer *next;
-    struct http_client *client;
-    struct arena *arena; /* the caller's, who waits */
-    CURL *easy;
-    struct curl_slist *headers;
-    struct buffer body;
-    struct http_pair *answer_headers;
-    size_t answer_header_count;
-    size_t head_bytes;
-    bool is_free; /* of the egress policy: operator's address, or a proxy takes the call */
-    bool is_denied;
-    bool is_too_large;
-    CURLcode result;
-    bool is_done;
-    pthread_cond_t done;
-    char reason[CURL_ERROR_SIZE];
+    USUAL_LARGEST = 1024 * 1024,
+    USUAL_CONNECTIONS = 16
 };
 
 struct http_client {
@@ -46,33 +27,58 @@ struct http_client {
     struct egress egress;
     struct proxies proxies;
     const char *ca_file;
-    CURLM *multi;
-    pthread_t thread;
+    struct client_loop *loop;
     pthread_mutex_t lock;
-    struct transfer *submitted;
-    struct transfer *running;
-    bool is_stopping;
 };
 
-/* What the hops of one call have in common. */
+/* Where a call has got to. */
 struct course {
-    const struct http_call *call;
     const char *method;
     const char *url;
     const char *scheme;
     const char *host;
     const char *port;
-    size_t largest;
     bool keeps_body;
     bool keeps_secrets; /* still at the origin that was asked first */
+    unsigned hops;
     int64_t deadline;
+};
+
+/* A call, in the hands of the loop's thread from its start until `is_done`. */
+struct http_pending {
+    struct loop_item item; /* first: the loop knows no more of it */
+    struct http_client *client;
+    struct arena *arena;   /* its own */
+    struct http_call call; /* copied into the arena */
+    struct course course;
+    size_t largest;
+    struct http_answer answer;
+
+    /* The hop under way. */
+    struct curl_slist *headers;
+    struct buffer body;
+    struct http_pair *answer_headers;
+    size_t answer_header_count;
+    size_t answer_header_room;
+    size_t head_bytes;
+    bool is_free; /* of the egress policy: operator's address, or a proxy takes the call */
+    bool is_denied;
+    bool is_too_large;
+    char reason[CURL_ERROR_SIZE];
+
+    /* Guarded by the client's lock. */
+    bool is_done;
+    bool is_abandoned; /* nobody will ask for its answer */
+    pthread_cond_t done;
+    void (*notify)(void *context);
+    void *notify_context;
 };
 
 /* --- libcurl's callbacks, on the client's thread --- */
 
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
-    struct transfer *transfer = context;
+    struct http_pending *transfer = context;
     buffer_add_bytes(&transfer->body, data, size * count);
     transfer->is_too_large = transfer->body.overflowed;
     return transfer->is_too_large ? 0 : size * count;
@@ -87,9 +93,21 @@ static char *lower_copy(struct arena *arena, const char *text, size_t size)
     return copy;
 }
 
+static void reserve_header(struct http_pending *transfer)
+{
+    if (transfer->answer_header_count < transfer->answer_header_room)
+        return;
+    size_t room = transfer->answer_header_room == 0 ? 16 : transfer->answer_header_room * 2;
+    struct http_pair *grown = arena_calloc(transfer->arena, room, sizeof *grown);
+    if (transfer->answer_header_count > 0)
+        memcpy(grown, transfer->answer_headers, transfer->answer_header_count * sizeof *grown);
+    transfer->answer_headers = grown;
+    transfer->answer_header_room = room;
+}
+
 static size_t take_header(char *data, size_t size, size_t count, void *context)
 {
-    struct transfer *transfer = context;
+    struct http_pending *transfer = context;
     size_t length = size * count;
     size_t end = length;
 
@@ -109,6 +127,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     const char *value = colon + 1;
     while (value < data + end && (*value == ' ' || *value == '\t'))
         value++;
+    reserve_header(transfer);
     transfer->answer_headers[transfer->answer_header_count++] =
         (struct http_pair){.name = lower_copy(transfer->arena, data, (size_t)(colon - data)),
                            .value = arena_strndup(transfer->arena, value, (size_t)(data + end - value))};
@@ -121,7 +140,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
  */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *place)
 {
-    struct transfer *transfer = context;
+    struct http_pending *transfer = context;
     struct address address;
 
     (void)purpose;
@@ -136,7 +155,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 /* A kept connection may have been opened for a call that was free to: its address is checked again. */
 static int check_connection(void *context, char *peer, char *local, int peer_port, int local_port)
 {
-    struct transfer *transfer = context;
+    struct http_pending *transfer = context;
     struct address address;
 
     (void)local;
@@ -149,77 +168,7 @@ static int check_connection(void *context, char *peer, char *local, int peer_por
     return CURL_PREREQFUNC_ABORT;
 }
 
-/* --- the client's thread --- */
-
-static void finish(struct http_client *client, struct transfer *transfer, CURLcode result)
-{
-    pthread_mutex_lock(&client->lock);
-    struct transfer **at = &client->running;
-    while (*at != transfer)
-        at = &(*at)->next;
-    *at = transfer->next;
-    transfer->result = result;
-    transfer->is_done = true;
-    pthread_cond_signal(&transfer->done);
-    pthread_mutex_unlock(&client->lock);
-}
-
-static void begin_submitted(struct http_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    struct transfer *transfer = client->submitted;
-    client->submitted = NULL;
-    while (transfer != NULL) {
-        struct transfer *next = transfer->next;
-        transfer->next = client->running;
-        client->running = transfer;
-        curl_multi_add_handle(client->multi, transfer->easy);
-        transfer = next;
-    }
-    pthread_mutex_unlock(&client->lock);
-}
-
-static void finish_ended(struct http_client *client)
-{
-    int left;
-    for (CURLMsg *message = curl_multi_info_read(client->multi, &left); message != NULL;
-         message = curl_multi_info_read(client->multi, &left)) {
-        struct transfer *transfer = NULL;
-        CURLcode result = message->data.result;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-        curl_multi_remove_handle(client->multi, message->easy_handle);
-        finish(client, transfer, result);
-    }
-}
-
-static bool is_stopping(struct http_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    bool stopping = client->is_stopping;
-    pthread_mutex_unlock(&client->lock);
-    return stopping;
-}
-
-static void *run(void *argument)
-{
-    struct http_client *client = argument;
-    pthread_setname_np(pthread_self(), "http-client");
-    while (!is_stopping(client)) {
-        int running;
-        begin_submitted(client);
-        curl_multi_perform(client->multi, &running);
-        finish_ended(client);
-        curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
-    }
-    begin_submitted(client);
-    while (client->running != NULL) {
-        curl_multi_remove_handle(client->multi, client->running->easy);
-        finish(client, client->running, CURLE_ABORTED_BY_CALLBACK);
-    }
-    return NULL;
-}
+/* --- the client --- */
 
 static void init_libcurl(void)
 {
@@ -240,13 +189,7 @@ struct http_client *http_client_create(const struct http_client_config *config)
     if (!egress_parse(arena, config->allow, &client->egress, &wrong))
         LOG_ERROR("http.egress_allow_broken", LOG_TEXT("entry", wrong));
     pthread_mutex_init(&client->lock, NULL);
-    client->multi = curl_multi_init();
-    if (client->multi == NULL)
-        abort();
-    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
-                      (long)(config->connections > 0 ? config->connections : 16));
-    if (pthread_create(&client->thread, NULL, run, client) != 0)
-        abort();
+    client->loop = client_loop_start(config->connections > 0 ? config->connections : USUAL_CONNECTIONS);
     return client;
 }
 
@@ -254,12 +197,7 @@ void http_client_free(struct http_client **client)
 {
     if (*client == NULL)
         return;
-    pthread_mutex_lock(&(*client)->lock);
-    (*client)->is_stopping = true;
-    pthread_mutex_unlock(&(*client)->lock);
-    curl_multi_wakeup((*client)->multi);
-    pthread_join((*client)->thread, NULL);
-    curl_multi_cleanup((*client)->multi);
+    client_loop_stop(&(*client)->loop);
     pthread_mutex_destroy(&(*client)->lock);
     struct arena *arena = (*client)->arena;
     arena_destroy(&arena);
@@ -302,7 +240,7 @@ static bool is_body_header(const char *name)
     return strncasecmp(name, "content-", 8) == 0;
 }
 
-static void add_header(struct transfer *transfer, const char *line)
+static void add_header(struct http_pending *transfer, const char *line)
 {
     struct curl_slist *grown = curl_slist_append(transfer->headers, line);
     if (grown == NULL)
@@ -310,10 +248,11 @@ static void add_header(struct transfer *transfer, const char *line)
     transfer->headers = grown;
 }
 
-static void add_headers(struct transfer *transfer, const struct course *course)
+static void add_headers(struct http_pending *transfer)
 {
+    const struct course *course = &transfer->course;
     bool has_agent = false;
-    const struct http_pairs *headers = &course->call->headers;
+    const struct http_pairs *headers = &transfer->call.headers;
 
     for (size_t i = 0; i < headers->count; i++) {
         const struct http_pair *header = &headers->items[i];
@@ -331,9 +270,11 @@ static void add_headers(struct transfer *transfer, const struct course *course)
     add_header(transfer, "Expect:");
 }
 
-static void set_method(CURL *easy, const struct course *course)
+static void set_method(struct http_pending *transfer)
 {
-    struct bytes body = course->keeps_body ? course->call->body : (struct bytes){.data = NULL};
+    CURL *easy = transfer->item.easy;
+    const struct course *course = &transfer->course;
+    struct bytes body = course->keeps_body ? transfer->call.body : (struct bytes){.data = NULL};
     bool has_body = body.size > 0 || strcmp(course->method, "POST") == 0 ||
                     strcmp(course->method, "PUT") == 0 || strcmp(course->method, "PATCH") == 0;
 
@@ -349,9 +290,9 @@ static void set_method(CURL *easy, const struct course *course)
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, course->method);
 }
 
-static void set_safety(struct transfer *transfer, const char *proxy, int64_t left_ms)
+static void set_safety(struct http_pending *transfer, const char *proxy, int64_t left_ms)
 {
-    CURL *easy = transfer->easy;
+    CURL *easy = transfer->item.easy;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -367,12 +308,13 @@ static void set_safety(struct transfer *transfer, const char *proxy, int64_t lef
         curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->client->ca_file);
 }
 
-static void set_up(struct transfer *transfer, const struct course *course, const char *proxy, int64_t left_ms)
+static void set_up(struct http_pending *transfer, const char *proxy, int64_t left_ms)
 {
-    CURL *easy = transfer->easy;
+    CURL *easy = transfer->item.easy;
+    const struct course *course = &transfer->course;
     set_safety(transfer, proxy, left_ms);
-    add_headers(transfer, course);
-    set_method(easy, course);
+    add_headers(transfer);
+    set_method(transfer);
     curl_easy_setopt(easy, CURLOPT_URL, course->url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
@@ -382,57 +324,42 @@ static void set_up(struct transfer *transfer, const struct course *course, const
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    if (course->call->user != NULL && course->keeps_secrets) {
+    /* Calls to one origin at once share a connection where it speaks HTTP/2. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    if (transfer->call.user != NULL && course->keeps_secrets) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        curl_easy_setopt(easy, CURLOPT_USERNAME, course->call->user);
+        curl_easy_setopt(easy, CURLOPT_USERNAME, transfer->call.user);
         curl_easy_setopt(easy, CURLOPT_PASSWORD,
-                         course->call->password != NULL ? course->call->password : "");
+                         transfer->call.password != NULL ? transfer->call.password : "");
     }
 }
 
-static void submit_and_wait(struct http_client *client, struct transfer *transfer)
-{
-    pthread_mutex_lock(&client->lock);
-    if (client->is_stopping) {
-        transfer->result = CURLE_ABORTED_BY_CALLBACK;
-        pthread_mutex_unlock(&client->lock);
-        return;
-    }
-    transfer->next = client->submitted;
-    client->submitted = transfer;
-    pthread_mutex_unlock(&client->lock);
-    curl_multi_wakeup(client->multi);
-    pthread_mutex_lock(&client->lock);
-    while (!transfer->is_done)
-        pthread_cond_wait(&transfer->done, &client->lock);
-    pthread_mutex_unlock(&client->lock);
-}
-
-static const char *explain(const struct transfer *transfer, const struct course *course)
+static const char *explain(const struct http_pending *transfer, CURLcode result)
 {
     struct arena *arena = transfer->arena;
+    const struct course *course = &transfer->course;
     if (transfer->is_denied)
         return arena_printf(arena, "%s leads to an address that may not be called (egress_allow)",
                             course->host);
     if (transfer->is_too_large)
         return arena_printf(arena, "the answer of %s is larger than %zu bytes", course->host,
-                            course->largest);
-    if (transfer->result == CURLE_OPERATION_TIMEDOUT)
-        return arena_printf(arena, "%s did not answer within %u ms", course->host, course->call->timeout_ms);
+                            transfer->largest);
+    if (result == CURLE_OPERATION_TIMEDOUT)
+        return arena_printf(arena, "%s did not answer within %u ms", course->host, transfer->call.timeout_ms);
     return arena_printf(arena, "%s: %s", course->host,
-                        transfer->reason[0] != '\0' ? transfer->reason
-                                                    : curl_easy_strerror(transfer->result));
+                        transfer->reason[0] != '\0' ? transfer->reason : curl_easy_strerror(result));
 }
 
-static void fill_answer(struct transfer *transfer, const struct course *course, struct http_answer *answer)
+static void fill_answer(struct http_pending *transfer, CURLcode result)
 {
+    struct http_answer *answer = &transfer->answer;
     long status = 0;
-    if (transfer->result != CURLE_OK) {
-        answer->error = explain(transfer, course);
+    *answer = (struct http_answer){.status = 0};
+    if (result != CURLE_OK) {
+        answer->error = explain(transfer, result);
         return;
     }
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->item.easy, CURLINFO_RESPONSE_CODE, &status);
     answer->status = (int)status;
     answer->headers =
         (struct http_pairs){.items = transfer->answer_headers, .count = transfer->answer_header_count};
@@ -489,43 +416,96 @@ static bool follow(struct arena *arena, struct course *course, const char *locat
     return true;
 }
 
-/* One request and its answer; *location is where a redirect points, or NULL. */
-static void do_hop(struct http_client *client, struct arena *arena, const struct course *course,
-                   struct http_answer *answer, const char **location)
+static bool fail(struct http_pending *transfer, const char *error)
 {
+    transfer->answer = (struct http_answer){.error = error};
+    return false;
+}
+
+static void hop_ended(struct loop_item *item, CURLcode result);
+
+/* Makes the next request ready; false, with the reason in the answer, where it may not be sent. */
+static bool prepare_hop(struct http_pending *transfer)
+{
+    const struct http_client *client = transfer->client;
+    const struct course *course = &transfer->course;
     const char *proxy = proxy_for(&client->proxies, course->scheme, course->host);
     int64_t left_ms = (course->deadline - clock_monotonic_ns()) / 1000000;
-    struct transfer transfer = {.client = client, .arena = arena};
-
-    *answer = (struct http_answer){.status = 0};
-    *location = NULL;
-    if (left_ms <= 0) {
-        answer->error =
-            arena_printf(arena, "%s did not answer within %u ms", course->host, course->call->timeout_ms);
-        return;
-    }
-    if (proxy != NULL && !course->call->operator_chose_address &&
-        !egress_permits_host(&client->egress, course->host)) {
-        answer->error = arena_printf(arena, "%s may not be called (egress_allow)", course->host);
-        return;
-    }
-    transfer.is_free = course->call->operator_chose_address || proxy != NULL;
-    transfer.body = buffer_create(arena, course->largest);
-    transfer.answer_headers = arena_calloc(arena, MOST_HEADERS, sizeof(struct http_pair));
-    transfer.easy = curl_easy_init();
-    if (transfer.easy == NULL)
+    if (left_ms <= 0)
+        return fail(transfer, explain(transfer, CURLE_OPERATION_TIMEDOUT));
+    if (proxy != NULL && !transfer->call.operator_chose_address &&
+        !egress_permits_host(&client->egress, course->host))
+        return fail(transfer,
+                    arena_printf(transfer->arena, "%s may not be called (egress_allow)", course->host));
+    transfer->is_free = transfer->call.operator_chose_address || proxy != NULL;
+    transfer->body = buffer_create(transfer->arena, transfer->largest);
+    transfer->answer_header_count = transfer->head_bytes = 0;
+    transfer->reason[0] = '\0';
+    transfer->item.ended = hop_ended;
+    transfer->item.easy = curl_easy_init();
+    if (transfer->item.easy == NULL)
         abort();
-    pthread_cond_init(&transfer.done, NULL);
-    set_up(&transfer, course, proxy, left_ms);
-    submit_and_wait(client, &transfer);
-    fill_answer(&transfer, course, answer);
+    set_up(transfer, proxy, left_ms);
+    return true;
+}
+
+static void end_hop(struct http_pending *transfer)
+{
+    curl_easy_cleanup(transfer->item.easy);
+    curl_slist_free_all(transfer->headers);
+    transfer->item.easy = NULL;
+    transfer->headers = NULL;
+}
+
+/* Whether the answer leads on; then the next request is ready. */
+static bool leads_on(struct http_pending *transfer)
+{
     char *target = NULL;
-    if (is_redirect(answer->status))
-        curl_easy_getinfo(transfer.easy, CURLINFO_REDIRECT_URL, &target);
-    *location = arena_strdup(arena, target);
-    curl_easy_cleanup(transfer.easy);
-    curl_slist_free_all(transfer.headers);
-    pthread_cond_destroy(&transfer.done);
+    if (transfer->call.redirects == 0 || !is_redirect(transfer->answer.status))
+        return false;
+    curl_easy_getinfo(transfer->item.easy, CURLINFO_REDIRECT_URL, &target);
+    if (target == NULL)
+        return false;
+    if (transfer->course.hops == transfer->call.redirects)
+        return fail(transfer,
+                    arena_printf(transfer->arena, "more than %u redirects", transfer->call.redirects));
+    if (!follow(transfer->arena, &transfer->course, target, transfer->answer.status))
+        return fail(transfer, "a redirect leads to no http or https URL");
+    transfer->course.hops++;
+    end_hop(transfer);
+    return prepare_hop(transfer);
+}
+
+static void destroy(struct http_pending *transfer)
+{
+    struct arena *arena = transfer->arena;
+    pthread_cond_destroy(&transfer->done);
+    arena_destroy(&arena);
+}
+
+static void complete(struct http_pending *transfer)
+{
+    struct http_client *client = transfer->client;
+    end_hop(transfer);
+    pthread_mutex_lock(&client->lock);
+    bool is_abandoned = transfer->is_abandoned;
+    transfer->is_done = true;
+    pthread_cond_signal(&transfer->done);
+    if (transfer->notify != NULL)
+        transfer->notify(transfer->notify_context);
+    pthread_mutex_unlock(&client->lock);
+    if (is_abandoned)
+        destroy(transfer);
+}
+
+static void hop_ended(struct loop_item *item, CURLcode result)
+{
+    struct http_pending *transfer = (struct http_pending *)(void *)item;
+    fill_answer(transfer, result);
+    if (leads_on(transfer))
+        client_loop_add(transfer->client->loop, item);
+    else
+        complete(transfer);
 }
 
 static const char *fault_of(const struct http_call *call)
@@ -538,35 +518,110 @@ static const char *fault_of(const struct http_call *call)
     return NULL;
 }
 
+static void copy_call(struct http_pending *transfer, const struct http_call *call)
+{
+    struct arena *arena = transfer->arena;
+    struct http_pair *pairs = arena_calloc(arena, call->headers.count + 1, sizeof *pairs);
+    for (size_t i = 0; i < call->headers.count; i++)
+        pairs[i] = (struct http_pair){.name = arena_strdup(arena, call->headers.items[i].name),
+                                      .value = arena_strdup(arena, call->headers.items[i].value)};
+    transfer->call = *call;
+    transfer->call.method = arena_strdup(arena, call->method);
+    transfer->call.url = arena_strdup(arena, call->url);
+    transfer->call.user = arena_strdup(arena, call->user);
+    transfer->call.password = arena_strdup(arena, call->password);
+    transfer->call.headers.items = pairs;
+    if (call->body.size > 0)
+        transfer->call.body.data = arena_copy(arena, call->body.data, call->body.size);
+    transfer->call.timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : USUAL_TIMEOUT_MS;
+}
+
+static bool start_call(struct http_pending *transfer)
+{
+    const struct http_call *call = &transfer->call;
+    const char *fault = fault_of(call);
+    transfer->course = (struct course){.method = call->method,
+                                       .keeps_body = true,
+                                       .keeps_secrets = true,
+                                       .deadline = clock_monotonic_ns() + call->timeout_ms * 1000000LL};
+    if (fault != NULL)
+        return fail(transfer, fault);
+    if (!read_url(transfer->arena, call->url, &transfer->course))
+        return fail(transfer, "the address is no http or https URL");
+    return prepare_hop(transfer);
+}
+
+struct http_pending *http_begin(struct http_client *client, const struct http_call *call,
+                                void (*notify)(void *context), void *context)
+{
+    struct arena *arena = arena_create();
+    struct http_pending *transfer = arena_alloc(arena, sizeof *transfer);
+    transfer->client = client;
+    transfer->arena = arena;
+    transfer->notify = notify;
+    transfer->notify_context = context;
+    transfer->largest = call->largest_answer > 0 ? call->largest_answer : USUAL_LARGEST;
+    pthread_cond_init(&transfer->done, NULL);
+    copy_call(transfer, call);
+    if (start_call(transfer))
+        client_loop_add(client->loop, &transfer->item);
+    else
+        complete(transfer);
+    return transfer;
+}
+
+bool http_is_done(const struct http_pending *transfer)
+{
+    pthread_mutex_lock(&transfer->client->lock);
+    bool is_done = transfer->is_done;
+    pthread_mutex_unlock(&transfer->client->lock);
+    return is_done;
+}
+
+void http_end(struct http_pending **pending, struct arena *arena, struct http_answer *answer)
+{
+    struct http_pending *transfer = *pending;
+    struct http_client *client = transfer->client;
+    pthread_mutex_lock(&client->lock);
+    while (!transfer->is_done)
+        pthread_cond_wait(&transfer->done, &client->lock);
+    pthread_mutex_unlock(&client->lock);
+    const struct http_answer *got = &transfer->answer;
+    struct http_pair *pairs = arena_calloc(arena, got->headers.count + 1, sizeof *pairs);
+    for (size_t i = 0; i < got->headers.count; i++)
+        pairs[i] = (struct http_pair){.name = arena_strdup(arena, got->headers.items[i].name),
+                                      .value = arena_strdup(arena, got->headers.items[i].value)};
+    *answer = (struct http_answer){.status = got->status,
+                                   .headers = {.items = pairs, .count = got->headers.count},
+                                   .error = arena_strdup(arena, got->error)};
+    answer->body = bytes_of_text("");
+    if (got->body.size > 0)
+        answer->body = (struct bytes){
+            (const uint8_t *)arena_strndup(arena, (const char *)got->body.data, got->body.size),
+            got->body.size};
+    destroy(transfer);
+    *pending = NULL;
+}
+
+void http_abandon(struct http_pending **pending, bool cuts)
+{
+    struct http_pending *transfer = *pending;
+    struct http_client *client = transfer->client;
+    pthread_mutex_lock(&client->lock);
+    bool is_done = transfer->is_done;
+    transfer->is_abandoned = true;
+    transfer->notify = NULL;
+    if (!is_done && cuts)
+        client_loop_cut(client->loop, &transfer->item);
+    pthread_mutex_unlock(&client->lock);
+    if (is_done)
+        destroy(transfer);
+    *pending = NULL;
+}
+
 void http_call(struct http_client *client, struct arena *arena, const struct http_call *call,
                struct http_answer *answer)
 {
-    unsigned timeout = call->timeout_ms > 0 ? call->timeout_ms : USUAL_TIMEOUT_MS;
-    struct course course = {.call = call,
-                            .method = call->method,
-                            .largest = call->largest_answer > 0 ? call->largest_answer : USUAL_LARGEST,
-                            .keeps_body = true,
-                            .keeps_secrets = true,
-                            .deadline = clock_monotonic_ns() + timeout * 1000000LL};
-
-    *answer = (struct http_answer){.error = fault_of(call)};
-    if (answer->error != NULL)
-        return;
-    if (!read_url(arena, call->url, &course)) {
-        answer->error = "the address is no http or https URL";
-        return;
-    }
-    for (unsigned hops = 0;; hops++) {
-        const char *location;
-        do_hop(client, arena, &course, answer, &location);
-        if (location == NULL || call->redirects == 0)
-            return;
-        if (hops == call->redirects || !follow(arena, &course, location, answer->status)) {
-            *answer = (struct http_answer){
-                .error = hops == call->redirects
-                             ? arena_printf(arena, "more than %u redirects", call->redirects)
-                             : "a redirect leads to no http or https URL"};
-            return;
-        }
-    }
+    struct http_pending *transfer = http_begin(client, call, NULL, NULL);
+    http_end(&transfer, arena, answer);
 }

@@ -1,6 +1,5 @@
 /*
- * Outgoing HTTP: libcurl multi on one thread of its own, blocking for the caller, with keep-alive, HTTP/2, an
- * operator's proxy and CA file, limits on time and size, and an egress policy that is checked after DNS and
+ * Outgoing HTTP: libcurl multi on one thread of its own, with keep-alive, HTTP/2, an operator's proxy and CA file, limits on time and size, and an egress policy that is checked after DNS and
  * on every redirect.
  */
 #ifndef COUNTERSIGN_HTTP_CLIENT_H
@@ -39,6 +38,19 @@ struct http_answer {
     struct bytes body;
     const char *error; /* one sentence for logs; NULL where an answer came */
 };
+
+/*
+ * Begins a call, of which it keeps a copy; several run at once. `notify` (may be NULL) is called once where it is over, on
+ * another thread or within http_begin, with the client's lock held: it may not call the client.
+ */
+struct http_pending;
+struct http_pending *http_begin(struct http_client *client, const struct http_call *call,
+                                void (*notify)(void *context), void *context) NODISCARD;
+bool http_is_done(const struct http_pending *pending) NODISCARD;
+/* Waits until it is over, and always fills *answer, in the arena. Sets *pending to NULL. */
+void http_end(struct http_pending **pending, struct arena *arena, struct http_answer *answer);
+/* Leaves a call to itself (no notify comes any more), or cuts it off. Sets *pending to NULL. */
+void http_abandon(struct http_pending **pending, bool cuts);
 
 /* Does the call and waits for it; always fills *answer, in the arena. */
 void http_call(struct http_client *client, struct arena *arena, const struct http_call *call,

@@ -19,6 +19,7 @@ enum {
     SMALLEST_HEAD = 2 * 1024,
     BACKLOG = 1024,
     MOST_OLDER = 4,
+    LINGER_MS = 2000,
 };
 
 /* GnuTLS's words for TLS 1.2 and 1.3 with forward secrecy. */
@@ -296,7 +297,8 @@ struct http_server *http_server_start(const struct http_server_config *config,
             listener_open(server->arena, server->site.config.listen, BACKLOG, &server->port, error);
     if (server->listener >= 0) {
         const struct http_server_config *own = &server->site.config;
-        server->workers = workers_start(own->workers, own->queue);
+        server->workers = workers_start(&(struct workers_limits){
+            .threads = own->workers, .waiting = own->waiting, .queue = own->queue, .linger_ms = LINGER_MS});
         server->connections =
             connections_start(&(struct connections_limits){.total = own->connections,
                                                            .per_address = own->connections_per_address,

@@ -12,7 +12,8 @@ struct http_server;
 struct http_server_config {
     const char *listen; /* "HOST:PORT"; "[::1]:3000" for IPv6; port 0 takes a free one */
     unsigned loops;     /* event-loop threads */
-    unsigned workers;   /* request threads */
+    unsigned workers;   /* requests that are worked on at once */
+    unsigned waiting;   /* requests that may wait for something outside beside them (http/workers.h) */
     unsigned queue;     /* requests that may wait for one; past it 503 */
     unsigned connections;
     unsigned connections_per_address;

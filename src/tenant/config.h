@@ -32,7 +32,8 @@ struct config {
         dev_tls_listen; /* with dev: the same server also there over TLS, by a certificate of its own making */
     const char *keyring_file; /* NULL: data/keyring; COUNTERSIGN_KEYRING holds the lines themselves */
 
-    unsigned workers; /* request threads */
+    unsigned workers; /* requests worked on at once */
+    unsigned waiting; /* for rules' calls, beside them */
     unsigned queue;
     unsigned connections;
     unsigned connections_per_address;

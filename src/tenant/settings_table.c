@@ -51,6 +51,8 @@ const struct setting settings_table[] = {
      .meaning = "from a request's first byte to its last; slower ones are cut"},
     {"Connections", NUMBER(idle_seconds, "N", 1, 600, "30"), .meaning = "a connection between two requests"},
     {"Connections", NUMBER(workers, "N", 2, 1024, "32"), .meaning = "requests that are worked on at once"},
+    {"Connections", NUMBER(waiting, "N", 0, 100000, "1000"),
+     .meaning = "requests that may wait for rules and what those call, beside the ones worked on"},
     {"Connections", NUMBER(queue, "N", 1, 100000, "1024"),
      .meaning = "requests that may wait for that; the next ones get 503"},
 

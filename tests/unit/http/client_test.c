@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,6 +289,62 @@ static void slow_and_large_answers_are_errors(void **state)
     assert_string_equal(answer.error, "127.0.0.1 did not answer within 100 ms");
 }
 
+static void note(void *context)
+{
+    atomic_fetch_add((_Atomic unsigned *)context, 1);
+}
+
+static void many_calls_run_at_once(void **state)
+{
+    enum { CALLS = 40, HELD = 4 };
+    struct http_pending *pending[CALLS];
+    _Atomic unsigned noted = 0;
+    (void)state;
+    pthread_mutex_lock(&gate);
+    for (size_t i = 0; i < HELD; i++) {
+        struct http_call call = usual("GET", "/wait");
+        pending[i] = http_begin(client, &call, note, &noted);
+    }
+    for (size_t i = 0; i < HELD; i++)
+        assert_false(http_is_done(pending[i]));
+    pthread_mutex_unlock(&gate);
+    for (size_t i = HELD; i < CALLS; i++) {
+        struct http_call call = usual("GET", "/redirect?status=302&to=/echo");
+        call.redirects = 1;
+        pending[i] = http_begin(client, &call, note, &noted);
+    }
+    for (size_t i = 0; i < CALLS; i++) {
+        struct http_answer answer;
+        http_end(&pending[i], arena, &answer);
+        assert_null(pending[i]);
+        assert_int_equal(answer.status, i < HELD ? 204 : 201);
+    }
+    assert_int_equal(noted, CALLS);
+}
+
+static void a_call_that_nobody_waits_for_goes_on_or_is_cut(void **state)
+{
+    struct http_call call = usual("GET", "/wait");
+    _Atomic unsigned noted = 0;
+    (void)state;
+    pthread_mutex_lock(&gate);
+    struct http_pending *left = http_begin(client, &call, note, &noted);
+    struct http_pending *cut = http_begin(client, &call, note, &noted);
+    http_abandon(&left, false);
+    http_abandon(&cut, true);
+    assert_null(cut);
+    pthread_mutex_unlock(&gate);
+    call = usual("GET", "/echo");
+    struct http_answer answer = do_call(&call);
+    assert_int_equal(answer.status, 201);
+    assert_int_equal(noted, 0);
+    call.url = "nonsense://";
+    struct http_pending *refused = http_begin(client, &call, note, &noted);
+    assert_true(http_is_done(refused));
+    assert_int_equal(noted, 1);
+    http_abandon(&refused, true);
+}
+
 static void a_script_reaches_nothing_private(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1",          "localhost", "0x7f000001",
@@ -483,6 +540,8 @@ int main(void)
         SERVED(a_redirect_keeps_or_drops_the_body_by_its_status),
         SERVED(secrets_stay_at_their_origin),
         SERVED(slow_and_large_answers_are_errors),
+        SERVED(many_calls_run_at_once),
+        SERVED(a_call_that_nobody_waits_for_goes_on_or_is_cut),
         SERVED(a_script_reaches_nothing_private),
         SERVED(a_redirect_leads_nowhere_private),
         SERVED(a_kept_connection_of_the_operator_is_not_lent_to_a_script),
