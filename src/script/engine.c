@@ -125,36 +125,19 @@ static bool compile(JSContext *ctx, const char *text, const char *name, struct b
     return code->data != NULL;
 }
 
-static JSValue evaluate(JSContext *ctx, const struct bytecode *code)
+static JSValue evaluate(JSContext *ctx, const uint8_t *code, size_t size)
 {
-    JSValue function =
-        JS_ReadObject(ctx, code->data, code->size, JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA);
+    JSValue function = JS_ReadObject(ctx, code, size, JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA);
     if (JS_IsException(function))
         return function;
     return JS_EvalFunction(ctx, function);
 }
 
-/*
- * Compiles a program where that was not done yet. Nobody reads the programs' own lines and names; without them they load
- * in half the time.
- */
-static bool compile_program(struct engine *engine, JSContext *ctx, struct program *program)
+JSValue engine_load_program(JSContext *ctx, const char *name)
 {
-    if (program->code.data != NULL)
-        return true;
-    JS_SetStripInfo(engine->rt, JS_STRIP_DEBUG);
-    bool fine = compile(ctx, program->text, program->name, &program->code);
-    JS_SetStripInfo(engine->rt, 0);
-    return fine;
-}
-
-JSValue engine_load_program(struct engine *engine, JSContext *ctx, const char *name)
-{
-    for (size_t i = 0; i < engine->program_count; i++) {
-        struct program *program = &engine->programs[i];
-        if (strcmp(program->name, name) == 0)
-            return compile_program(engine, ctx, program) ? evaluate(ctx, &program->code) : JS_EXCEPTION;
-    }
+    for (size_t i = 0; i < script_program_count; i++)
+        if (strcmp(script_programs[i].name, name) == 0)
+            return evaluate(ctx, script_programs[i].code, script_programs[i].size);
     return JS_ThrowReferenceError(ctx, "there is no program %s", name);
 }
 
@@ -196,7 +179,7 @@ JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *ha
             continue;
         if (source->code.data == NULL && !compile_source(ctx, source))
             return JS_EXCEPTION;
-        return evaluate(ctx, &source->code);
+        return evaluate(ctx, source->code.data, source->code.size);
     }
     return JS_ThrowReferenceError(ctx, "there is no such source");
 }
@@ -265,15 +248,6 @@ struct engine *engine_create(size_t memory_bytes)
     if (engine->base == NULL)
         return NULL;
     engine->store = JS_NewObjectProto(engine->base, JS_NULL);
-    for (size_t i = 0; i < script_program_count && i < PROGRAMS_MOST; i++)
-        engine->programs[engine->program_count++] =
-            (struct program){.name = script_programs[i].name, .text = script_programs[i].text};
-    /* The first is what nearly every job runs; the others are compiled when one needs them. */
-    if (!compile_program(engine, engine->base, &engine->programs[0])) {
-        const char *fault = JS_ToCString(engine->base, JS_GetException(engine->base));
-        fprintf(stderr, "script worker: %s\n", fault != NULL ? fault : "its program does not compile");
-        return NULL;
-    }
     JS_RunGC(engine->rt);
     engine->baseline = engine->heap->malloc_size;
     JS_SetMemoryLimit(engine->rt, engine->baseline + memory_bytes);
@@ -395,7 +369,7 @@ static bool run_until_finished(struct engine *engine)
 static bool start(struct engine *engine, const char *program, const char *input, size_t input_size)
 {
     JSContext *ctx = engine->job.ctx;
-    JSValue function = engine_load_program(engine, ctx, program);
+    JSValue function = engine_load_program(ctx, program);
     if (JS_IsException(function))
         return false;
     JSValue arguments[2] = {host_create(engine, ctx), JS_ParseJSON(ctx, input, input_size, "<input>")};

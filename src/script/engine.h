@@ -1,6 +1,6 @@
 /*
- * The JavaScript engine of a worker: one QuickJS runtime for its life, a fresh context for each job, programs and sources
- * kept as bytecode that this process compiled itself. Shared by engine.c (jobs) and host.c (what programs may call).
+ * The JavaScript engine of a worker: one QuickJS runtime for its life, a fresh context for each job, programs compiled
+ * at build time, sources kept as bytecode that this process compiled itself. Shared by engine.c (jobs) and host.c (what programs may call).
  */
 #ifndef COUNTERSIGN_SCRIPT_ENGINE_H
 #define COUNTERSIGN_SCRIPT_ENGINE_H
@@ -15,18 +15,11 @@ struct bytecode {
 };
 
 enum {
-    PROGRAMS_MOST = 64,
     SOURCES_MOST = 256, /* the server sends FORGET before it sends one more */
     TIMERS_MOST = 1000,
     CALLS_MOST = 1000, /* that wait for their reply */
     WORKER_FD = 3,
     PROGRESS_FD = 4,
-};
-
-struct program {
-    const char *name;
-    const char *text;
-    struct bytecode code; /* empty until it was first used */
 };
 
 struct source {
@@ -68,14 +61,12 @@ struct job {
 
 struct engine {
     JSRuntime *rt;
-    JSContext *base; /* compiles the programs, and owns `store` */
+    JSContext *base; /* owns `store` */
     JSValue store;   /* what scripts see as `global`: it outlives jobs */
     const JSMallocState *heap;
     size_t baseline;
     size_t peak;
     bool out_of_memory;
-    struct program programs[PROGRAMS_MOST];
-    size_t program_count;
     struct source sources[SOURCES_MOST];
     size_t source_count;
     struct frame_reader reader;
@@ -83,7 +74,7 @@ struct engine {
     struct job job;
 };
 
-/* A runtime of at most `memory_bytes`, with the first program compiled; NULL where that fails. */
+/* A runtime of at most `memory_bytes`; NULL where that fails. */
 struct engine *engine_create(size_t memory_bytes) NODISCARD;
 
 /* Takes the frame of a source; false where it is malformed or one too many. */
@@ -94,7 +85,7 @@ void engine_forget_sources(struct engine *engine);
 bool engine_run(struct engine *engine, const struct frame *frame) NODISCARD;
 
 /* The value of a compiled program, or of a source by its hash, in `ctx`; an exception where it fails. */
-JSValue engine_load_program(struct engine *engine, JSContext *ctx, const char *name) NODISCARD;
+JSValue engine_load_program(JSContext *ctx, const char *name) NODISCARD;
 JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *hash) NODISCARD;
 
 /* Sends one frame to the server, whole; ends the process where the server is gone. */

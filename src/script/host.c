@@ -260,7 +260,7 @@ static JSValue host_load(JSContext *ctx, UNUSED JSValueConst this, UNUSED int ar
     const char *name = JS_ToCString(ctx, argv[0]);
     if (name == NULL)
         return JS_EXCEPTION;
-    JSValue value = engine_load_program(engine_in(ctx), ctx, name);
+    JSValue value = engine_load_program(ctx, name);
     JS_FreeCString(ctx, name);
     return value;
 }

@@ -1,12 +1,14 @@
-/* The programs that workers know, as source text; web/script/ holds them, the build embeds them. */
+/* The programs that workers know, compiled: web/script/ holds their texts, the build compiles and embeds them. */
 #ifndef COUNTERSIGN_SCRIPT_PROGRAMS_H
 #define COUNTERSIGN_SCRIPT_PROGRAMS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct script_program {
     const char *name;
-    const char *text;
+    size_t size;
+    const uint8_t *code; /* bytecode of the QuickJS that this binary links */
 };
 
 extern const struct script_program script_programs[];

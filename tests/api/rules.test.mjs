@@ -184,7 +184,8 @@ describe('a rule that means harm', () => {
     'eats memory': ['var a = []; while (true) a.push(new Array(100000).fill(1));', 'Request to Webtask exceeded allowed memory'],
     'recurses': ['function f() { return f() + 1; } f();', 'Maximum call stack size exceeded'],
     'returns itself': ['user.self = user; callback(null, user, context);', 'circular reference'],
-    'asks for what is not there': ["require('mongodb@3.1.4');", "Cannot find module 'mongodb@3.1.4'"],
+    'asks for what is not there': ["require('no-such-thing@3.1.4');",
+      "Cannot find module 'no-such-thing@3.1.4'. The operator of this server can add it: countersign module add no-such-thing@3.1.4"],
   };
   for (const [name, [body, description]] of Object.entries(harmful)) {
     test(`${name}: that login fails, the next does not`, async () => {

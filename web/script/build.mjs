@@ -1,78 +1,48 @@
-// node build.mjs OUTPUT.c: what the script workers run, as one C file. Liquid comes from npm and is bundled; `npm ci` runs
-// only where the lock file is another than that of the last time.
-import {readFileSync, writeFileSync} from 'node:fs';
+// node build.mjs OUTPUT DEPFILE: the texts of what the script workers run, for compile.c. Packages come from npm and are bundled;
+// `npm ci` runs only where the lock file is another than that of the last time.
+import {readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {install} from '../install.mjs';
+import {bundlePackage, bundleProgram} from './bundle.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const output = process.argv[2];
-
-// QuickJS 2025-04-26 miscompiles a generator's `for (x of yield …)`: the value is taken out of the loop's head.
-const yieldInLoopHead = {
-    name: 'yield-in-loop-head',
-    setup(build) {
-        build.onLoad({filter: /liquid\.browser\.mjs$/}, ({path}) => {
-            let count = 0;
-            const contents = readFileSync(path, 'utf8').replace(
-                /for \(const (\w+) of \((yield [^;{]*)\)\) \{/g,
-                (_, name, value) => `const list${++count} = ${value}; for (const ${name} of list${count}) {`);
-            if (/for \([^;)]* of \(?yield/.test(contents))
-                throw new Error('a loop over a yielded value is left');
-            return {contents, loader: 'js'};
-        });
-    },
-};
-
-// A program whose value is the entry's exports, or where it has one its default.
-async function bundle(entry, value) {
-    const {build} = await import('esbuild');
-    const result = await build({
-        entryPoints: [join(here, entry)],
-        bundle: true,
-        write: false,
-        format: 'iife',
-        globalName: 'program',
-        platform: 'browser',
-        target: 'es2022',
-        legalComments: 'none',
-        minify: true,
-        plugins: [yieldInLoopHead],
-        logLevel: 'error',
-    });
-    return `(function () {${result.outputFiles[0].text}\nreturn ${value};})()`;
-}
-
-function literal(text) {
-    const escaped = {'\\': '\\\\', '"': '\\"', '\n': '\\n', '\r': '\\r', '\t': '\\t', '?': '\\?'};
-    const parts = [];
-    let line = '';
-    for (const byte of Buffer.from(text, 'utf8')) {
-        const c = String.fromCharCode(byte);
-        line += escaped[c] ?? (byte < 32 || byte > 126 ? '\\' + byte.toString(8).padStart(3, '0') : c);
-        if (line.length > 100 || byte === 10) {
-            parts.push(`    "${line}"`);
-            line = '';
-        }
-    }
-    parts.push(`    "${line}"`);
-    return parts.join('\n');
-}
+const [output, depfile] = process.argv.slice(2);
 
 install(here);
-const programs = {
-    rules: readFileSync(join(here, 'rules.js'), 'utf8'),
-    library: await bundle('library/index.js', 'program.default'),
-    liquid: await bundle('liquid.js', 'program.default'),
-};
-for (const name of ['buffer', 'events', 'legacy-url', 'querystring', 'url'])
-    programs[name] = await bundle(`packages/${name}.js`, 'program');
-const rows = Object.entries(programs).map(([name, text]) => `    {"${name}",\n${literal(text)}},`);
-writeFileSync(output, `#include "script/programs.h"
+const esbuild = await import('esbuild');
+const packages = JSON.parse(readFileSync(join(here, 'modules.json'), 'utf8'));
+const table = Object.fromEntries(Object.entries(packages).map(([name, {default: usual, versions, members}]) =>
+    [name, members ? [versions, usual, 1] : [versions, usual]]));
 
-const struct script_program script_programs[] = {
-${rows.join('\n')}
-};
+const programs = {};
+const read = new Set([join(here, 'rules.js'), join(here, 'modules.json'), join(here, 'bundle.mjs')]);
+function add(name, {text, inputs}) {
+    programs[name] = text;
+    inputs.forEach((path) => path.includes('node_modules') || read.add(path));
+}
 
-const size_t script_program_count = sizeof script_programs / sizeof script_programs[0];
-`);
+programs.rules = readFileSync(join(here, 'rules.js'), 'utf8');
+add('library', await bundleProgram(esbuild, join(here, 'library/index.js'), 'program.default', table));
+add('liquid', await bundleProgram(esbuild, join(here, 'liquid.js'), 'program.default'));
+for (const file of readdirSync(join(here, 'packages')))
+    add(file.replace('.js', ''), await bundleProgram(esbuild, join(here, 'packages', file), 'program'));
+for (const file of readdirSync(join(here, 'own')))
+    add('own/' + file.replace('.js', ''), await bundleProgram(esbuild, join(here, 'own', file), 'program.default'));
+for (const [name, {package: source, versions, entry, browser}] of Object.entries(packages))
+    for (const version of versions) {
+        const flat = (source || name).replace(/^@/, '').replace('/', '-');
+        add(`${name}@${version}`, await bundlePackage(esbuild, {
+            folder: here,
+            name: versions.length > 1 ? `${flat}-${version}` : source || name,
+            entry,
+            browser,
+            peers: name === 'moment-timezone' ? ['moment'] : [],
+            adapter: name === 'axios' ? join(here, 'axios-adapter.cjs') : undefined,
+        }));
+    }
+
+const records = Object.entries(programs).map(([name, text]) => `${name} ${Buffer.byteLength(text)}\n${text}\n`);
+writeFileSync(output, records.join(''));
+const relative = [...read].map((path) => path.replaceAll(' ', '\\ '));
+writeFileSync(depfile, `${output}: ${relative.join(' ')}\n`);

@@ -232,9 +232,12 @@
         });
     }
 
+    const note = (text) => host.log('w', current < 0 ? 0 : current, text);
+
+    const loading = {depth: 0};
     let loaded = null;
     function library() {
-        loaded = loaded || host.load('library')({host, guarded, describe});
+        loaded = loaded || host.load('library')({host, guarded, describe, note, loading});
         return loaded;
     }
 
@@ -299,6 +302,12 @@
         host.log(level, current < 0 ? 0 : current, text);
     };
 
+    // As V8 has it, and packages use it.
+    defineProperty(Error, 'captureStackTrace', {
+        value: (target) => defineProperty(target, 'stack', {value: new Error().stack, writable: true, configurable: true}),
+        writable: true,
+        configurable: true,
+    });
     provide('UnauthorizedError', UnauthorizedError);
     provide('configuration', input.configuration);
     provideLater('auth0', management);
@@ -314,8 +323,16 @@
     globalThis.clearInterval = (id) => host.clear(+id);
     globalThis.clearImmediate = (id) => host.clear(+id);
     provideLater('require', () => library().require);
+    // The names that the first generation of Auth0's sandbox had without require, and what they are.
+    const older = ['request', 'request', '_', '_', 'jwt', 'jsonwebtoken', 'querystring', 'querystring', 'uuid', 'uuid', 'async', 'async', 'bcrypt', 'bcrypt', 'q', 'q',
+        'Q', 'q', 'ip', 'ip', 'pbkdf2', 'pbkdf2', 'xml2js', 'xml2js', 'xmldom', 'xmldom', 'xpath', 'xpath', 'xtend', 'xtend', 'mongo', 'mongodb',
+        'mysql', 'mysql', 'pg', 'pg', 'postgres', 'pg', 'sqlserver', 'tedious', 'couchbase', 'couchbase', 'cql', 'cql', 'Knex', 'knex',
+        'azure_storage', 'azure-storage', 'pubnub', 'pubnub'];
+    // A package that looks for such a name while it loads finds nothing.
+    for (let i = 0; i < older.length; i += 2)
+        provideLater(older[i], () => (loading.depth > 0 ? undefined : library().require(older[i + 1])));
     const others = ['Buffer', 'URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'fetch', 'Headers',
-        'request', 'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
+        'Request', 'Response', 'AbortController', 'AbortSignal', 'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
     for (let i = 0; i < others.length; i++)
         provideLater(others[i], () => library()[others[i]]);
 

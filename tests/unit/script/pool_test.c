@@ -170,8 +170,9 @@ static void globals_of_a_rule(void **state)
     assert_claim("function (u, c, cb) { c.idToken.c = new Date(0).getTimezoneOffset() + typeof setTimeout; "
                  "cb(null, u, c); }",
                  "0function");
-    assert_error("function (u, c, cb) { require('lodash@4.17.10'); }", "error",
-                 "Cannot find module 'lodash@4.17.10'");
+    assert_error("function (u, c, cb) { require('no-such-thing@4.17.10'); }", "error",
+                 "Cannot find module 'no-such-thing@4.17.10'. The operator of this server can add it: "
+                 "countersign module add no-such-thing@4.17.10");
     assert_claim(
         "function (u, c, cb) { try { require('pg'); } catch (e) { c.idToken.c = e.code; } cb(null, u, c); }",
         "MODULE_NOT_FOUND");

@@ -1,59 +1,163 @@
-// require: what Node itself offered and needs neither files nor sockets. Versions of these names are not told apart.
+// require: what Node itself offered, packages from npm (modules.json), our own over the server's HTTP and OpenSSL, and what
+// the operator added.
+import {choose} from './versions.js';
 
-function promisify(run) {
-    return (...values) => new Promise((resolve, reject) => {
-        run(...values, (fault, value) => (fault ? reject(fault) : resolve(value)));
-    });
-}
+/* global PACKAGES */
 
-function callbackify(run) {
-    return (...values) => {
-        const done = values.pop();
-        run(...values).then((value) => done(null, value), (fault) => done(fault || new Error(String(fault))));
-    };
-}
+// Our own modules stand for all the versions that are named here (a whole major version each), by one implementation.
+const OWN = {
+    '_': ['4.17.21'],
+    'request': ['2.88.2'],
+    'request-promise': ['4.2.6', '3.0.0', '2.0.1', '1.0.2', '0.4.3'],
+    'request-promise-native': ['1.0.9'],
+    'node-fetch': ['2.7.0', '1.7.3'],
+    'superagent': ['3.8.3', '4.1.0', '5.3.1', '6.1.0', '7.1.6', '8.1.2'],
+    'got': ['11.8.6', '10.7.0', '9.6.0'],
+    'auth0': ['2.44.1', '3.7.2'],
+    '@auth0/rule-utilities': ['0.2.0', '0.1.0'],
+    'jwks-rsa': ['1.12.3', '2.1.5', '3.1.0'],
+    'bcrypt': ['5.1.1', '4.0.1', '3.0.8', '2.0.1', '1.0.3', '0.8.7'],
+    'bcryptjs': ['2.4.3'],
+    'pbkdf2': ['3.1.2'],
+    'native-or-bluebird': ['1.2.0'],
+};
 
-function inherits(constructor, parent) {
-    constructor.super_ = parent;
-    Object.setPrototypeOf(constructor.prototype, parent.prototype);
-}
+// What Node has of its own, from our programs of that name where no maker is given.
+const BUILTIN = ['assert', 'crypto', 'http', 'https', 'util', 'zlib'];
+const WITHOUT = ['fs', 'child_process', 'cluster', 'dgram', 'dns', 'net', 'readline', 'repl', 'tls', 'tty', 'v8', 'vm', 'worker_threads'];
+
+const INSTEAD = 'Rules can not open connections to a database. Put an HTTP API in front of it and call that (axios, fetch, '
+    + 'request), or keep what logins need in app_metadata.';
+const DATABASES = ['mongodb', 'mongo', 'mongoose', 'monk', 'mongo-getdb', 'mysql', 'mysql2', 'pg', 'postgres', 'pg-promise', 'pg-native', 'mssql',
+    'tedious', 'sqlserver', 'node-sqlserver', 'redis', 'ioredis', 'couchbase', 'cassandra', 'cassandra-driver', 'node-cassandra-cql', 'cql', 'cql-driver',
+    'knex', 'Knex', 'sequelize', 'oracledb', 'ibm_db', 'nano', 'cradle', 'riak-js', 'neo4j-driver', 'memcached', 'ldapjs', 'sqlite3'];
 
 export function makeModules(world) {
+    const {host} = world;
+    const made = {};
+    // What packages see as `global`: what they write there is not the rule's.
+    const ground = Object.create(globalThis);
+    ground.global = ground;
+
     const makers = {
-        buffer: () => world.load('buffer'),
-        crypto: () => world.crypto,
+        buffer: () => ({...world.load('buffer'), SlowBuffer: world.Buffer}),
+        constants: () => ({}),
         events: () => world.load('events').default,
+        module: () => ({builtinModules: []}),
+        os: () => ({EOL: '\n', platform: () => 'linux', type: () => 'Linux', hostname: () => 'localhost', arch: () => 'x64', release: () => '',
+            tmpdir: () => '/tmp', homedir: () => '/', cpus: () => [], totalmem: () => 0, freemem: () => 0, networkInterfaces: () => ({})}),
+        perf_hooks: () => ({performance: {now: () => host.now()}}),
         process: () => world.process,
         querystring: () => world.load('querystring').default,
-        request: () => world.request,
-        'node-fetch': () => Object.assign((...values) => world.fetch(...values), {default: world.fetch}),
+        sys: () => require('util'),
         timers: () => ({setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate}),
-        url: () => ({...world.load('legacy-url'), URL: world.URL, URLSearchParams: world.URLSearchParams}),
-        util: () => ({
-            promisify,
-            callbackify,
-            inherits,
-            inspect: world.inspect,
-            format: world.format,
-            isArray: Array.isArray,
-            deprecate: (run) => run,
-            TextEncoder: world.TextEncoder,
-            TextDecoder: world.TextDecoder,
-        }),
+        url: () => ({...world.load('legacy-url'), URL: world.URL, URLSearchParams: world.URLSearchParams,
+            fileURLToPath: (url) => new world.URL(url).pathname}),
+        'native-or-bluebird': () => Promise,
+        'countersign:http': () => world.own('http'),
     };
-    const made = {};
+
+    function fault(code, message) {
+        return Object.assign(new Error(message), {code});
+    }
+
+    function missing(text, name) {
+        if (DATABASES.includes(name))
+            return fault('MODULE_NOT_FOUND', `Cannot find module '${text}'. ${INSTEAD}`);
+        return fault('MODULE_NOT_FOUND', `Cannot find module '${text}'. The operator of this server can add it: `
+            + `countersign module add ${/.@/.test(text) ? text.replace(/(.@[^/]*)\/.*/, '$1') : name + '@VERSION'}`);
+    }
+
+    // A module of Node's whose purpose is outside the sandbox: there to be loaded, not to be used.
+    function withoutUse(name) {
+        return new Proxy({}, {
+            get(target, member) {
+                if (typeof member === 'symbol' || member === '__esModule' || member === 'default' || member === 'then' || member in target)
+                    return target[member];
+                return () => {
+                    throw fault('ERR_NOT_AVAILABLE', `${name}.${member} is not offered in rules`);
+                };
+            },
+        });
+    }
+
+    function runPackage(program) {
+        const module = {exports: {}};
+        made[program] = module.exports;
+        world.loading.depth++;
+        try {
+            host.load(program).call(module.exports, require, module, module.exports, ground);
+        } catch (failed) {
+            delete made[program];
+            throw failed;
+        } finally {
+            world.loading.depth--;
+        }
+        return module.exports;
+    }
+
+    function keep(key, make) {
+        if (!Object.hasOwn(made, key))
+            made[key] = make();
+        return made[key];
+    }
+
+    function note(text, name, chosen) {
+        world.note(`${text} is not here: ${name}@${chosen.version} takes its place`);
+    }
+
+    function requirePackage(text, name, version) {
+        const [versions, usual] = PACKAGES[name];
+        const chosen = version === undefined ? {version: usual, isExact: true} : choose(versions, version);
+        if (!chosen.isExact)
+            note(text, name, chosen);
+        const program = `${name}@${chosen.version}`;
+        const whole = keep(program, () => runPackage(program));
+        return version === undefined ? keep(name, () => world.amend(name, whole)) : whole;
+    }
+
+    function requireOwn(text, name, version) {
+        const chosen = version === undefined ? {isExact: true} : choose(OWN[name], version);
+        if (!chosen.isExact && !chosen.isCompatible)
+            note(text, name, chosen);
+        const program = name.replace(/^.*\//, '');
+        return keep(program, () => (makers[name] ? makers[name]() : world.own(program)));
+    }
+
+    function requireWhole(text, name, version) {
+        if (Object.hasOwn(PACKAGES, name))
+            return requirePackage(text, name, version);
+        if (Object.hasOwn(OWN, name))
+            return requireOwn(text, name, version);
+        if (Object.hasOwn(makers, name))
+            return keep(name, makers[name]);
+        if (BUILTIN.includes(name))
+            return keep(name, () => world.own(name));
+        if (WITHOUT.includes(name))
+            return keep(name, () => withoutUse(name));
+        throw missing(text, name);
+    }
+
+    function requirePart(whole, text, name, path) {
+        const last = path.replace(/\.js$/, '').split('/').pop();
+        const hasMembers = (Object.hasOwn(PACKAGES, name) && PACKAGES[name][2]) || ['request-promise', 'request-promise-native'].includes(name);
+        const part = hasMembers ? whole[last] : undefined;
+        if (part === undefined || part === null)
+            throw missing(text, name);
+        return part;
+    }
 
     function require(specifier) {
         const text = String(specifier);
-        const name = text.replace(/^node:/, '').replace(/(.)@[^/@]*$/, '$1');
-        if (!Object.hasOwn(makers, name)) {
-            const fault = new Error(`Cannot find module '${text}'`);
-            fault.code = 'MODULE_NOT_FOUND';
-            throw fault;
-        }
-        made[name] = made[name] || makers[name]();
-        return made[name];
+        const found = /^(?:node:)?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]*))?(?:\/(.+?))?\/?$/.exec(text);
+        if (!found)
+            throw missing(text, text);
+        const [, name, version, path] = found;
+        const whole = requireWhole(text, name, version || undefined);
+        return path === undefined ? whole : requirePart(whole, text, name, path);
     }
+    require.resolve = (specifier) => String(specifier);
+    require.cache = {};
 
     class ValidationError extends Error {
         constructor(code, message) {

@@ -1,6 +1,7 @@
 // `process`, as far as a rule has any business with it, and queueMicrotask.
 
-export function makeProcess({host, guarded}) {
+export function makeProcess({host, guarded, note}) {
+    const stream = {isTTY: false, write: (text) => note(String(text).trimEnd())};
     const started = host.now();
 
     function hrtime(since) {
@@ -38,6 +39,13 @@ export function makeProcess({host, guarded}) {
             cwd: () => '/',
             memoryUsage: () => ({rss: 0, heapTotal: 0, heapUsed: 0, external: 0}),
             on: () => undefined,
+            once: () => undefined,
+            emitWarning: () => undefined,
+            execArgv: [],
+            stdout: stream,
+            stderr: stream,
+            release: {name: 'node'},
+            [Symbol.toStringTag]: 'process',
         },
     };
 }

@@ -1,6 +1,6 @@
 // `crypto` as rules knew it: Node's module with what needs no keys of the server, and the browser's random numbers.
 
-export function makeCrypto(world) {
+export default function (world) {
     const {host} = world;
 
     function bytesOf(data, encoding) {
@@ -42,9 +42,28 @@ export function makeCrypto(world) {
         return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
     }
 
+    class KeyObject {
+        constructor(type, bytes) {
+            this.type = type;
+            this.bytes = bytes;
+            this.symmetricKeySize = bytes.length;
+        }
+
+        export() {
+            return world.Buffer.from(this.bytes);
+        }
+    }
+    const unavailable = () => {
+        throw new Error('keys of this kind are not offered');
+    };
+
     const crypto = {
+        KeyObject,
+        createSecretKey: (key, encoding) => new KeyObject('secret', bytesOf(key, encoding)),
+        createPrivateKey: unavailable,
+        createPublicKey: unavailable,
         createHash: (algorithm) => new Digest(algorithm),
-        createHmac: (algorithm, key) => new Digest(algorithm, Uint8Array.from(bytesOf(key, 'utf8')).buffer),
+        createHmac: (algorithm, key) => new Digest(algorithm, Uint8Array.from(bytesOf(key instanceof KeyObject ? key.bytes : key, 'utf8')).buffer),
         randomBytes(count, done) {
             const bytes = world.Buffer.from(host.random(count));
             if (done === undefined)
@@ -53,6 +72,10 @@ export function makeCrypto(world) {
             return undefined;
         },
         randomUUID,
+        randomFillSync(view) {
+            new Uint8Array(view.buffer || view, view.byteOffset, view.byteLength).set(new Uint8Array(host.random(view.byteLength)));
+            return view;
+        },
         getRandomValues(view) {
             new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(new Uint8Array(host.random(view.byteLength)));
             return view;
@@ -67,5 +90,5 @@ export function makeCrypto(world) {
         },
         getHashes: () => ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'],
     };
-    return {crypto};
+    return crypto;
 }
