@@ -3,10 +3,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "script/host_values.h"
 
-#include <limits.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,28 +14,9 @@ enum {
     RANDOM_BYTES_MOST = 65536,
 };
 
-/* Fetched before the sandbox closes: OpenSSL reads files when it looks for an algorithm. */
-static struct {
-    const char *name;
-    EVP_MD *algorithm;
-} digests[] = {{.name = "md5"},    {.name = "sha1"},   {.name = "sha224"},
-               {.name = "sha256"}, {.name = "sha384"}, {.name = "sha512"}};
-
 bool host_prepare(void)
 {
-    uint8_t warm[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    for (size_t i = 0; i < ARRAY_LENGTH(digests); i++)
-        digests[i].algorithm = EVP_MD_fetch(NULL, digests[i].name, NULL);
-    return digests[3].algorithm != NULL && HMAC(digests[3].algorithm, "k", 1, warm, 0, warm, &size) != NULL;
-}
-
-static const EVP_MD *digest_named(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(digests); i++)
-        if (strcmp(digests[i].name, name) == 0)
-            return digests[i].algorithm;
-    return NULL;
+    return host_crypto_prepare();
 }
 
 static struct engine *engine_in(JSContext *ctx)
@@ -333,33 +312,16 @@ static const uint8_t *buffer_bytes(JSContext *ctx, JSValueConst value, size_t *s
     return bytes == NULL && !JS_HasException(ctx) ? none : bytes;
 }
 
-/* host.digest(algorithm, buffer, key): an ArrayBuffer; with a key (an ArrayBuffer) the HMAC */
-static JSValue host_digest(JSContext *ctx, UNUSED JSValueConst this, int argc, JSValueConst *argv)
+/* host.natives(): an object with what OpenSSL and zlib do; few rules need it */
+static JSValue host_natives(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
+                            UNUSED JSValueConst *argv)
 {
-    const char *name = JS_ToCString(ctx, argv[0]);
-    const EVP_MD *algorithm = name != NULL ? digest_named(name) : NULL;
-    JS_FreeCString(ctx, name);
-    if (algorithm == NULL)
-        return JS_ThrowTypeError(ctx, "Digest method not supported");
-    size_t size = 0;
-    size_t key_size = 0;
-    const uint8_t *bytes = buffer_bytes(ctx, argv[1], &size);
-    if (bytes == NULL)
-        return JS_EXCEPTION;
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned digest_size = 0;
-    if (argc < 3 || JS_IsUndefined(argv[2])) {
-        if (EVP_Digest(bytes, size, digest, &digest_size, algorithm, NULL) != 1)
-            return JS_ThrowInternalError(ctx, "the digest failed");
-    } else {
-        const uint8_t *key = buffer_bytes(ctx, argv[2], &key_size);
-        if (key == NULL)
-            return JS_EXCEPTION;
-        if (key_size > INT_MAX ||
-            HMAC(algorithm, key, (int)key_size, bytes, size, digest, &digest_size) == NULL)
-            return JS_ThrowInternalError(ctx, "the digest failed");
-    }
-    return JS_NewArrayBufferCopy(ctx, digest, digest_size);
+    JSValue natives = JS_NewObject(ctx);
+    if (!JS_IsException(natives) && host_crypto_add(ctx, natives) && host_keys_add(ctx, natives) &&
+        host_zlib_add(ctx, natives))
+        return natives;
+    JS_FreeValue(ctx, natives);
+    return JS_ThrowOutOfMemory(ctx);
 }
 
 /* host.encode(text): its UTF-8 as an ArrayBuffer */
@@ -391,14 +353,14 @@ static JSValue host_decode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("log", 3, host_log),       JS_CFUNC_DEF("call", 3, host_call),
-    JS_CFUNC_DEF("ask", 2, host_ask),       JS_CFUNC_DEF("timer", 3, host_timer),
-    JS_CFUNC_DEF("clear", 1, host_clear),   JS_CFUNC_DEF("source", 1, host_source),
-    JS_CFUNC_DEF("load", 1, host_load),     JS_CFUNC_DEF("finish", 1, host_finish),
-    JS_CFUNC_DEF("stage", 1, host_stage),   JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
-    JS_CFUNC_DEF("now", 0, host_now),       JS_CFUNC_DEF("random", 1, host_random),
-    JS_CFUNC_DEF("encode", 1, host_encode), JS_CFUNC_DEF("decode", 3, host_decode),
-    JS_CFUNC_DEF("digest", 3, host_digest),
+    JS_CFUNC_DEF("log", 3, host_log),         JS_CFUNC_DEF("call", 3, host_call),
+    JS_CFUNC_DEF("ask", 2, host_ask),         JS_CFUNC_DEF("timer", 3, host_timer),
+    JS_CFUNC_DEF("clear", 1, host_clear),     JS_CFUNC_DEF("source", 1, host_source),
+    JS_CFUNC_DEF("load", 1, host_load),       JS_CFUNC_DEF("finish", 1, host_finish),
+    JS_CFUNC_DEF("stage", 1, host_stage),     JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
+    JS_CFUNC_DEF("now", 0, host_now),         JS_CFUNC_DEF("random", 1, host_random),
+    JS_CFUNC_DEF("encode", 1, host_encode),   JS_CFUNC_DEF("decode", 3, host_decode),
+    JS_CFUNC_DEF("natives", 0, host_natives),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

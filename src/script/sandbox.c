@@ -77,10 +77,20 @@ static bool set_limits(const struct sandbox *sandbox, size_t mapped)
 }
 
 static const int plain_calls[] = {
-    SCMP_SYS(munmap),          SCMP_SYS(mremap),       SCMP_SYS(madvise), SCMP_SYS(brk),
-    SCMP_SYS(futex),           SCMP_SYS(exit_group),   SCMP_SYS(exit),    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(clock_gettime),   SCMP_SYS(gettimeofday), SCMP_SYS(time),    SCMP_SYS(getrandom),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(exit),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getrandom),
     SCMP_SYS(restart_syscall),
+    /* OpenSSL's random numbers ask whether they were forked: */ SCMP_SYS(getpid),
 };
 
 /* What a sanitizer's own code calls; builds for release have none of it. */

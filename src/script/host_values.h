@@ -1,0 +1,34 @@
+/* What the parts of `host` that take bytes share: arguments in, ArrayBuffers out, native objects held in number. */
+#ifndef COUNTERSIGN_SCRIPT_HOST_VALUES_H
+#define COUNTERSIGN_SCRIPT_HOST_VALUES_H
+
+#include "base/bytes.h"
+
+#include <quickjs/quickjs.h>
+
+/*
+ * The bytes of an ArrayBuffer or of a view on one; undefined and null are none. False, with a TypeError thrown, where it
+ * is anything else. They live as long as the value does, and only until JavaScript runs again: take numbers and texts
+ * out of their arguments before.
+ */
+bool host_take_bytes(JSContext *ctx, JSValueConst value, struct bytes *bytes) NODISCARD;
+
+/* A copy of the bytes as an ArrayBuffer, wiped where it can not be made. */
+JSValue host_give_bytes(JSContext *ctx, const void *data, size_t size) NODISCARD;
+
+/*
+ * Objects of OpenSSL and zlib are outside the engine's count of memory: a worker holds at most some thousand of them. False, with a
+ * RangeError thrown, where that is reached; else the object is counted until host_native_freed().
+ */
+bool host_native_made(JSContext *ctx) NODISCARD;
+void host_native_freed(void);
+
+/* Adds the functions to the object. False where memory is short. */
+bool host_crypto_add(JSContext *ctx, JSValueConst host) NODISCARD;
+bool host_keys_add(JSContext *ctx, JSValueConst host) NODISCARD;
+bool host_zlib_add(JSContext *ctx, JSValueConst host) NODISCARD;
+
+/* Before the sandbox closes: has OpenSSL read what it reads from files, and seed its random numbers. */
+bool host_crypto_prepare(void) NODISCARD;
+
+#endif
