@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
-#include "script/outgoing.h"
 #include "store/users.h"
 #include "json/merge.h"
 
@@ -105,19 +104,13 @@ static const char *access_token(void *context, struct arena *arena, UNUSED yyjso
     return json_write_doc(arena, answer);
 }
 
-static const char *http(void *context, struct arena *arena, yyjson_val *arguments, const char **error)
-{
-    struct tenant *tenant = ((struct rules_calls *)context)->tenant;
-    return script_http(tenant->http, arena, arguments, tenant->config->script_seconds * 1000, error);
-}
-
 void rules_calls_allow(struct rules_calls *calls, struct script_job *job)
 {
     static const struct script_call table[] = {
         {"users.updateAppMetadata", 20, update_app_metadata},
         {"users.updateUserMetadata", 20, update_user_metadata},
         {"accessToken", 1, access_token},
-        {"http", HTTP_CALLS_MOST, http},
+        {"http", HTTP_CALLS_MOST, NULL},
     };
     job->calls = table;
     job->call_count = ARRAY_LENGTH(table);

@@ -199,6 +199,10 @@ static void read_ending(struct rules_outcome *outcome, const struct rule_set *se
         refuse(outcome, "access_denied", message != NULL ? message : "The rules' answer could not be read");
         break;
     }
+    case SCRIPT_REPEATED:
+        refuse(outcome, "server_error",
+               "The rules had to be run again, and could not be without repeating a call");
+        break;
     case SCRIPT_BUSY:
         refuse(outcome, "server_error", "Too many logins are running rules; try again");
         return;
@@ -275,7 +279,7 @@ static void add_http(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *e
         const struct script_called *called = &report->called[i];
         const char *method = json_text(called->arguments, "method");
         const char *url = json_text(called->arguments, "url");
-        if (called->stage != stage || strcmp(called->name, "http") != 0 || method == NULL || url == NULL)
+        if (called->stage != stage || !called->is_http || method == NULL || url == NULL)
             continue;
         if (calls == NULL)
             calls = yyjson_mut_obj_add_arr(doc, entry, "http");
@@ -283,13 +287,13 @@ static void add_http(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *e
         yyjson_mut_obj_add_str(doc, call, "method", method);
         yyjson_mut_obj_add_str(doc, call, "url", public_address(arena, url));
         yyjson_mut_obj_add_int(doc, call, "ms", called->ms);
-        yyjson_val *answer = json_parse_own(arena, called->answer);
-        if (json_member(answer, "status") != NULL)
-            yyjson_mut_obj_add_int(doc, call, "status", json_int(answer, "status", 0));
-        else
+        if (called->status > 0) {
+            yyjson_mut_obj_add_int(doc, call, "status", called->status);
+            yyjson_mut_obj_add_uint(doc, call, "bytes", called->bytes);
+        } else {
             yyjson_mut_obj_add_str(doc, call, "error",
-                                   json_text(answer, "error") != NULL ? json_text(answer, "error")
-                                                                      : "not sent");
+                                   called->fault != NULL ? called->fault : "the rules did not wait for it");
+        }
     }
 }
 

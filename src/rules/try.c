@@ -1,7 +1,6 @@
 #include "rules/try.h"
 
 #include "rules/program.h"
-#include "script/outgoing.h"
 
 #include <string.h>
 
@@ -40,12 +39,6 @@ static const char *access_token(UNUSED void *context, UNUSED struct arena *arena
     return NULL;
 }
 
-static const char *http(void *context, struct arena *arena, yyjson_val *arguments, const char **error)
-{
-    struct tenant *tenant = ((struct trial *)context)->tenant;
-    return script_http(tenant->http, arena, arguments, tenant->config->script_seconds * 1000, error);
-}
-
 static void put_context(yyjson_mut_doc *input, yyjson_val *given)
 {
     yyjson_mut_val *context = json_mut_member(yyjson_mut_doc_get_root(input), "context");
@@ -66,7 +59,7 @@ void rules_try(struct tenant *tenant, struct arena *arena, const struct rules_wi
         {"users.updateAppMetadata", UPDATES_MOST, update_app_metadata},
         {"users.updateUserMetadata", UPDATES_MOST, update_user_metadata},
         {"accessToken", 1, access_token},
-        {"http", HTTP_CALLS_MOST, http},
+        {"http", HTTP_CALLS_MOST, NULL},
     };
     *tried = (struct rules_tried){.update_count = 0};
     struct trial trial = {.tenant = tenant, .tried = tried};

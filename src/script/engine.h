@@ -1,10 +1,12 @@
 /*
- * The JavaScript engine of a worker: one QuickJS runtime for its life, a fresh context for each job, programs compiled
- * at build time, sources kept as bytecode that this process compiled itself. Shared by engine.c (jobs) and host.c (what programs may call).
+ * The JavaScript engine of a worker: one QuickJS runtime for its life, a fresh context for each job, programs compiled at
+ * build time, sources kept as bytecode that this process compiled itself. Shared by engine.c (code), heap.c, job.c and
+ * host.c (what programs may call).
  */
 #ifndef COUNTERSIGN_SCRIPT_ENGINE_H
 #define COUNTERSIGN_SCRIPT_ENGINE_H
 
+#include "script/progress.h"
 #include "script/protocol.h"
 
 #include <quickjs/quickjs.h>
@@ -17,7 +19,7 @@ struct bytecode {
 enum {
     SOURCES_MOST = 256, /* the server sends FORGET before it sends one more */
     TIMERS_MOST = 1000,
-    CALLS_MOST = 1000, /* that wait for their reply */
+    CALLS_MOST = 1000, /* of a job, that wait for their reply */
     WORKER_FD = 3,
     PROGRESS_FD = 4,
 };
@@ -43,6 +45,9 @@ struct pending_call {
 
 /* What lives as long as a job. */
 struct job {
+    uint32_t id; /* the server's number for it */
+    struct job *next;
+    struct job **link; /* what points to it */
     JSContext *ctx;
     char *result; /* JSON, of malloc; NULL until the program finished */
     size_t result_size;
@@ -51,12 +56,26 @@ struct job {
     JSValue stalled; /* the program's function for a job that can not go on */
     JSValue rejected_promise;
     JSValue rejection;
-    struct timer timers[TIMERS_MOST];
+    struct timer *timers;
     size_t timer_count;
-    struct pending_call calls[CALLS_MOST];
+    size_t timer_room;
+    int64_t due_ns; /* when the first timer is due; INT64_MAX: none */
+    struct pending_call *calls;
     size_t call_count;
+    size_t call_room;
     uint32_t next_id;
     size_t log_bytes;
+    int64_t slice_ns; /* the CPU clock when its slice began */
+    size_t charge;    /* bytes that it asked for and that are not freed */
+    size_t peak;
+    bool out_of_memory;
+};
+
+/* A frame that came while a job waited for another one. */
+struct deferred {
+    struct deferred *next;
+    struct frame frame;
+    char data[];
 };
 
 struct engine {
@@ -65,39 +84,54 @@ struct engine {
     JSValue store;   /* what scripts see as `global`: it outlives jobs */
     const JSMallocState *heap;
     size_t baseline;
-    size_t peak;
-    bool out_of_memory;
+    size_t job_bytes; /* of memory that one job may have */
+    bool wants_rest;  /* it shall get no new jobs */
     struct source sources[SOURCES_MOST];
     size_t source_count;
     struct frame_reader reader;
-    volatile uint32_t *stage; /* in memory shared with the server */
-    struct job job;
+    struct deferred *deferred;
+    struct deferred **last_deferred;
+    struct progress *progress; /* shared with the server */
+    struct job *first;         /* all jobs */
+    struct job *jobs[PROGRESS_PLACES];
+    struct job *current; /* whose slice runs */
 };
 
-/* A runtime of at most `memory_bytes`; NULL where that fails. */
-struct engine *engine_create(size_t memory_bytes) NODISCARD;
+extern const JSMallocFunctions engine_heap;
+
+/* A runtime within the limits of `setup`; NULL where that fails. */
+struct engine *engine_create(const struct frame_setup *setup) NODISCARD;
 
 /* Takes the frame of a source; false where it is malformed or one too many. */
 bool engine_add_source(struct engine *engine, const struct frame *frame) NODISCARD;
 void engine_forget_sources(struct engine *engine);
 
-/* Runs the job of that frame and answers it; false where the worker shall end itself after it. */
-bool engine_run(struct engine *engine, const struct frame *frame) NODISCARD;
+/* Begins the job of that frame, and runs it until it waits or has answered; false where the frame is malformed. */
+bool job_begin(struct engine *engine, const struct frame *frame) NODISCARD;
+/* Hands a reply to its job, and runs that on. */
+void job_reply(struct engine *engine, const struct frame *frame);
+/* Drops a job, if there is one of that number. */
+void job_cancel(struct engine *engine, uint32_t id);
+/* Runs the timers that are due; when the next is due, 0 for at once, INT64_MAX where there is none. */
+int64_t job_run_timers(struct engine *engine) NODISCARD;
+/* QuickJS's tracker of rejections; `opaque` is the engine. */
+void job_note_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL is_handled,
+                        void *opaque);
 
 /* The value of a compiled program, or of a source by its hash, in `ctx`; an exception where it fails. */
 JSValue engine_load_program(JSContext *ctx, const char *name) NODISCARD;
 JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *hash) NODISCARD;
 
 /* Sends one frame to the server, whole; ends the process where the server is gone. */
-void engine_send(enum frame_type type, bool is_last, uint32_t id, const void *data, size_t size);
+void engine_send(const struct frame *frame);
 
 /* What must be done before the sandbox closes; false where OpenSSL fails. */
 bool host_prepare(void) NODISCARD;
 /* The object that programs get as `host` (host.c). */
 JSValue host_create(struct engine *engine, JSContext *ctx) NODISCARD;
-/* Runs the timers that are due; false where one threw. *next_ns is when the next is due, INT64_MAX where there is none. */
-bool host_run_timers(struct engine *engine, int64_t *next_ns) NODISCARD;
+/* Runs the job's timer that is due first; false where it threw. */
+bool host_run_timer(struct job *job) NODISCARD;
 /* Hands a reply to the call that waits for it; false where its function threw. */
-bool host_reply(struct engine *engine, const struct frame *frame) NODISCARD;
+bool host_reply(struct job *job, const struct frame *frame) NODISCARD;
 
 #endif

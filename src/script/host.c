@@ -24,10 +24,26 @@ static struct engine *engine_in(JSContext *ctx)
     return JS_GetRuntimeOpaque(JS_GetRuntime(ctx));
 }
 
+/*
+ * Whoever calls these does so within the slice of one job, and it is that job's call, also where the function was left in
+ * `global` by an earlier one.
+ */
+static struct job *current_job(JSContext *ctx)
+{
+    return engine_in(ctx)->current;
+}
+
+/* The same for what only a job's own program may do; NULL where another login got hold of it. */
+static struct job *own_job(JSContext *ctx)
+{
+    struct job *job = current_job(ctx);
+    return JS_GetContextOpaque(ctx) == job ? job : NULL;
+}
+
 /* host.log(level, stage, text) */
 static JSValue host_log(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    struct job *job = &engine_in(ctx)->job;
+    struct job *job = current_job(ctx);
     uint32_t stage = 0;
     size_t size = 0;
     const char *level = JS_ToCString(ctx, argv[0]);
@@ -47,15 +63,30 @@ static JSValue host_log(JSContext *ctx, UNUSED JSValueConst this, UNUSED int arg
     memcpy(line + 1, text, size);
     job->log_bytes += size + 1;
     if (job->log_bytes <= LOG_BYTES_MOST)
-        engine_send(FRAME_LOG, false, stage, line, size + 1);
+        engine_send(
+            &(struct frame){.type = FRAME_LOG, .job = job->id, .id = stage, .data = line, .size = size + 1});
     JS_FreeCString(ctx, level);
     JS_FreeCString(ctx, text);
     return JS_UNDEFINED;
 }
 
+/* Makes room for one item more; false with an exception pending. */
+static bool reserve(JSContext *ctx, void **items, size_t *room, size_t count, size_t size)
+{
+    if (count < *room)
+        return true;
+    size_t wanted = *room == 0 ? 4 : *room * 2;
+    void *grown = js_realloc(ctx, *items, wanted * size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *room = wanted;
+    return true;
+}
+
 static JSValue send_call(JSContext *ctx, JSValueConst *argv, uint32_t *id)
 {
-    struct job *job = &engine_in(ctx)->job;
+    struct job *job = current_job(ctx);
     if (job->call_count == CALLS_MOST)
         return JS_ThrowRangeError(ctx, "too many calls at once");
     size_t name_size = 0;
@@ -71,7 +102,8 @@ static JSValue send_call(JSContext *ctx, JSValueConst *argv, uint32_t *id)
         memcpy(payload, name, name_size + 1);
         memcpy(payload + name_size + 1, json, json_size);
         *id = job->next_id++;
-        engine_send(FRAME_CALL, false, *id, payload, size);
+        engine_send(
+            &(struct frame){.type = FRAME_CALL, .job = job->id, .id = *id, .data = payload, .size = size});
         outcome = JS_UNDEFINED;
     }
     js_free(ctx, payload);
@@ -83,8 +115,12 @@ static JSValue send_call(JSContext *ctx, JSValueConst *argv, uint32_t *id)
 /* host.call(name, json, function (json, fault)) */
 static JSValue host_call(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    struct job *job = &engine_in(ctx)->job;
+    struct job *job = current_job(ctx);
     uint32_t id = 0;
+    void *grown = job->calls;
+    if (!reserve(ctx, &grown, &job->call_room, job->call_count, sizeof *job->calls))
+        return JS_EXCEPTION;
+    job->calls = grown;
     JSValue outcome = send_call(ctx, argv, &id);
     if (!JS_IsException(outcome))
         job->calls[job->call_count++] =
@@ -92,9 +128,8 @@ static JSValue host_call(JSContext *ctx, UNUSED JSValueConst this, UNUSED int ar
     return outcome;
 }
 
-bool host_reply(struct engine *engine, const struct frame *frame)
+bool host_reply(struct job *job, const struct frame *frame)
 {
-    struct job *job = &engine->job;
     JSContext *ctx = job->ctx;
     size_t i = 0;
     while (i < job->call_count && job->calls[i].id != frame->id)
@@ -115,6 +150,23 @@ bool host_reply(struct engine *engine, const struct frame *frame)
     return fine;
 }
 
+/* Keeps a frame that is for later. */
+static void defer(struct engine *engine, const struct frame *frame)
+{
+    struct deferred *kept = malloc(sizeof *kept + frame->size);
+    if (kept == NULL)
+        _exit(1);
+    kept->next = NULL;
+    kept->frame = *frame;
+    kept->frame.data = kept->data;
+    if (frame->size > 0)
+        memcpy(kept->data, frame->data, frame->size);
+    if (engine->deferred == NULL)
+        engine->last_deferred = &engine->deferred;
+    *engine->last_deferred = kept;
+    engine->last_deferred = &kept->next;
+}
+
 /* host.ask(name, json): waits for the answer's JSON, or throws */
 static JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
@@ -131,11 +183,10 @@ static JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int arg
                 _exit(0);
             continue;
         }
-        if (fault != FRAME_FINE || frame.type != FRAME_REPLY)
+        if (fault != FRAME_FINE)
             _exit(1);
-        if (frame.id != id) {
-            if (!host_reply(engine, &frame))
-                return JS_EXCEPTION;
+        if (frame.type != FRAME_REPLY || frame.job != engine->current->id || frame.id != id) {
+            defer(engine, &frame);
             continue;
         }
         JSValue text = JS_NewStringLen(ctx, frame.data + 1, frame.size - 2);
@@ -146,12 +197,16 @@ static JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int arg
 /* host.timer(ms, function, repeats): its id */
 static JSValue host_timer(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    struct job *job = &engine_in(ctx)->job;
+    struct job *job = current_job(ctx);
     double ms = 0;
     if (JS_ToFloat64(ctx, &ms, argv[0]) != 0)
         return JS_EXCEPTION;
     if (job->timer_count == TIMERS_MOST)
         return JS_ThrowRangeError(ctx, "too many timers");
+    void *grown = job->timers;
+    if (!reserve(ctx, &grown, &job->timer_room, job->timer_count, sizeof *job->timers))
+        return JS_EXCEPTION;
+    job->timers = grown;
     /* As in Node: less than one millisecond is one; what does not fit 31 bits is one too. */
     int64_t interval_ns = (ms >= 1 && ms <= 2147483647.0 ? (int64_t)ms : 1) * 1000000;
     struct timer *timer = &job->timers[job->timer_count++];
@@ -159,29 +214,9 @@ static JSValue host_timer(JSContext *ctx, UNUSED JSValueConst this, UNUSED int a
                             .due_ns = clock_monotonic_ns() + interval_ns,
                             .interval_ns = JS_ToBool(ctx, argv[2]) == 1 ? interval_ns : 0,
                             .function = JS_DupValue(ctx, argv[1])};
+    if (timer->due_ns < job->due_ns)
+        job->due_ns = timer->due_ns;
     return JS_NewUint32(ctx, timer->id);
-}
-
-static void drop_timer(struct job *job, size_t i)
-{
-    JS_FreeValue(job->ctx, job->timers[i].function);
-    job->timers[i] = job->timers[--job->timer_count];
-}
-
-/* host.clear(id) */
-static JSValue host_clear(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
-{
-    struct job *job = &engine_in(ctx)->job;
-    uint32_t id = 0;
-    if (JS_ToUint32(ctx, &id, argv[0]) != 0)
-        return JS_EXCEPTION;
-    for (size_t i = 0; i < job->timer_count; i++) {
-        if (job->timers[i].id == id) {
-            drop_timer(job, i);
-            break;
-        }
-    }
-    return JS_UNDEFINED;
 }
 
 static size_t earliest_timer(const struct job *job)
@@ -196,28 +231,50 @@ static size_t earliest_timer(const struct job *job)
     return earliest;
 }
 
-bool host_run_timers(struct engine *engine, int64_t *next_ns)
+static void note_due(struct job *job)
 {
-    struct job *job = &engine->job;
-    *next_ns = INT64_MAX;
-    if (job->timer_count == 0)
-        return true;
+    job->due_ns = job->timer_count == 0 ? INT64_MAX : job->timers[earliest_timer(job)].due_ns;
+}
+
+static void drop_timer(struct job *job, size_t i)
+{
+    JSValue function = job->timers[i].function;
+    job->timers[i] = job->timers[--job->timer_count];
+    note_due(job);
+    JS_FreeValue(job->ctx, function);
+}
+
+/* host.clear(id) */
+static JSValue host_clear(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+{
+    struct job *job = current_job(ctx);
+    uint32_t id = 0;
+    if (JS_ToUint32(ctx, &id, argv[0]) != 0)
+        return JS_EXCEPTION;
+    for (size_t i = 0; i < job->timer_count; i++) {
+        if (job->timers[i].id == id) {
+            drop_timer(job, i);
+            break;
+        }
+    }
+    return JS_UNDEFINED;
+}
+
+bool host_run_timer(struct job *job)
+{
     size_t i = earliest_timer(job);
     struct timer *timer = &job->timers[i];
-    if (timer->due_ns > clock_monotonic_ns()) {
-        *next_ns = timer->due_ns;
-        return true;
-    }
     JSValue function = JS_DupValue(job->ctx, timer->function);
-    if (timer->interval_ns > 0)
-        timer->due_ns += timer->interval_ns;
-    else
+    if (timer->interval_ns > 0) {
+        timer->due_ns = clock_monotonic_ns() + timer->interval_ns;
+        note_due(job);
+    } else {
         drop_timer(job, i);
+    }
     JSValue ignored = JS_Call(job->ctx, function, JS_UNDEFINED, 0, NULL);
     JS_FreeValue(job->ctx, function);
     bool fine = !JS_IsException(ignored);
     JS_FreeValue(job->ctx, ignored);
-    *next_ns = 0;
     return fine;
 }
 
@@ -247,8 +304,8 @@ static JSValue host_load(JSContext *ctx, UNUSED JSValueConst this, UNUSED int ar
 /* host.finish(json): the job's result; the first one counts */
 static JSValue host_finish(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    struct job *job = &engine_in(ctx)->job;
-    if (job->finished)
+    struct job *job = own_job(ctx);
+    if (job == NULL || job->finished)
         return JS_UNDEFINED;
     size_t size = 0;
     const char *text = JS_ToCStringLen(ctx, &size, argv[0]);
@@ -269,7 +326,9 @@ static JSValue host_finish(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
 /* host.onStalled(function): called once where neither a timer nor a call nor a promise is left */
 static JSValue host_on_stalled(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    struct job *job = &engine_in(ctx)->job;
+    struct job *job = own_job(ctx);
+    if (job == NULL)
+        return JS_UNDEFINED;
     JS_FreeValue(ctx, job->stalled);
     job->stalled = JS_DupValue(ctx, argv[0]);
     return JS_UNDEFINED;
@@ -281,8 +340,17 @@ static JSValue host_stage(JSContext *ctx, UNUSED JSValueConst this, UNUSED int a
     uint32_t stage = 0;
     if (JS_ToUint32(ctx, &stage, argv[0]) != 0)
         return JS_EXCEPTION;
-    *engine_in(ctx)->stage = stage;
+    const struct job *job = own_job(ctx);
+    if (job != NULL)
+        atomic_store_explicit(&engine_in(ctx)->progress->jobs[job->id % PROGRESS_PLACES].stage, stage,
+                              memory_order_relaxed);
     return JS_UNDEFINED;
+}
+
+/* host.mine(): whether the login that runs now is the one this object was made for */
+static JSValue host_mine(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, UNUSED JSValueConst *argv)
+{
+    return JS_NewBool(ctx, own_job(ctx) != NULL);
 }
 
 /* host.now(): milliseconds that never go back, with fractions */
@@ -360,7 +428,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("stage", 1, host_stage),     JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
     JS_CFUNC_DEF("now", 0, host_now),         JS_CFUNC_DEF("random", 1, host_random),
     JS_CFUNC_DEF("encode", 1, host_encode),   JS_CFUNC_DEF("decode", 3, host_decode),
-    JS_CFUNC_DEF("natives", 0, host_natives),
+    JS_CFUNC_DEF("natives", 0, host_natives), JS_CFUNC_DEF("mine", 0, host_mine),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

@@ -1,8 +1,8 @@
 /*
  * Script workers: QuickJS in processes of their own (spawned from this binary), without files, network or exec, under
  * seccomp and rlimits, their memory, CPU and wall clock limited from outside. A worker asks the server for everything by
- * messages over one socketpair (script/protocol.h). Workers are kept warm, do one job at a time, and are replaced when they
- * die.
+ * messages over one socketpair (script/protocol.h). Workers are kept warm, and are replaced when they die. A worker has many
+ * jobs at once: while one waits, others run.
  */
 #ifndef COUNTERSIGN_SCRIPT_POOL_H
 #define COUNTERSIGN_SCRIPT_POOL_H
@@ -11,16 +11,19 @@
 #include "http/client.h"
 #include "json/json.h"
 
+#include <stdbool.h>
+
 struct script_pool;
 
 struct script_pool_config {
     const char *executable;   /* of the worker: this binary, run as `countersign script-worker` */
     unsigned workers;         /* processes kept warm */
-    unsigned queue;           /* jobs that may wait for one */
+    unsigned queue;           /* jobs that may be under way beside one a worker */
     unsigned time_ms;         /* for a whole job, waiting included: 20,000 */
     unsigned cpu_ms;          /* of CPU for a job */
     size_t memory_bytes;      /* of one job */
     struct http_client *http; /* for scripts that call out; NULL: they may not */
+    unsigned http_calls;      /* of all scripts that may be under way at once; 0: 1024 */
 };
 
 /*
@@ -32,13 +35,18 @@ struct script_pool *script_pool_start(const struct script_pool_config *config, s
 /* Kills the workers. No job may be running. Sets *pool to NULL; NULL is allowed. */
 void script_pool_stop(struct script_pool **pool);
 
+/*
+ * How a job ended. SCRIPT_THREW without an answer: what came back was no JSON that the server takes.
+ */
 enum script_outcome {
     SCRIPT_DONE = 0,    /* answer holds what the program gave */
     SCRIPT_THREW = 1,   /* answer holds {"name","message","line","column"} */
     SCRIPT_TIMEOUT = 2, /* over its time; the worker was killed */
     SCRIPT_MEMORY = 3,  /* over its memory */
     SCRIPT_DIED = 4,    /* the worker died for another reason */
-    SCRIPT_BUSY = 5,    /* the queue is full */
+    SCRIPT_BUSY = 5,    /* too many jobs are under way */
+    /* Its worker ended through another job's fault; done once more it called other than before, which can not be undone. */
+    SCRIPT_REPEATED = 6,
 };
 
 /*
@@ -58,6 +66,10 @@ struct script_source {
 /*
  * What a job may ask the server for, beside its own. `run` gets the parsed arguments and returns the JSON of the answer, or
  * NULL with one sentence in *error, which the script sees as a rejected promise. It runs on the thread of script_run_job.
+ * Where `run` is NULL the call is outgoing HTTP (script/outgoing.h), of which a job may have several under way.
+ *
+ * A job whose worker died through another's fault is done once more; the calls that it had made are not: it gets the answers
+ * that they had.
  */
 struct script_call {
     const char *name; /* "users.updateAppMetadata" */
@@ -88,7 +100,11 @@ struct script_called {
     unsigned stage;
     int64_t ms;
     yyjson_val *arguments;
-    const char *answer; /* NULL where it failed */
+    const char *answer; /* JSON; NULL where it failed, or had no answer yet when the job ended */
+    const char *fault;  /* why it failed, or brought no answer of HTTP; NULL: it did not */
+    bool is_http;
+    int status;   /* of HTTP; 0: no answer */
+    size_t bytes; /* of its body */
 };
 
 struct script_report {
@@ -99,9 +115,13 @@ struct script_report {
     size_t called_count;
     unsigned stage; /* the stage that the job had reached; tells which rule was killed */
     int64_t cpu_ns; /* of the worker, for this job */
+    unsigned tries; /* how often it was begun: more than once where another job's fault ended its worker */
 };
 
-/* As script_run, with sources and calls. Always fills *report, in the arena. */
+/*
+ * As script_run, with sources and calls. While it waits, its thread counts as waiting (http/workers.h). Always fills
+ * *report, in the arena.
+ */
 enum script_outcome script_run_job(struct script_pool *pool, struct arena *arena,
                                    const struct script_job *job, struct script_report *report) NODISCARD;
 

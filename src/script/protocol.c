@@ -22,12 +22,13 @@ static const struct permission permissions[] = {
     {FRAME_FORGET, FRAME_TO_WORKER, 0, 0},
     {FRAME_JOB, FRAME_TO_WORKER, 2, FRAME_INPUT_BYTES},
     {FRAME_REPLY, FRAME_TO_WORKER, 2, FRAME_INPUT_BYTES},
+    {FRAME_CANCEL, FRAME_TO_WORKER, 0, 0},
     {FRAME_READY, FRAME_FROM_STARTING, 0, 256},
-    {FRAME_RESULT, FRAME_FROM_BUSY, 1, FRAME_OUTPUT_BYTES},
-    {FRAME_THREW, FRAME_FROM_BUSY, 1, FRAME_OUTPUT_BYTES},
-    {FRAME_MEMORY, FRAME_FROM_BUSY, 0, 0},
-    {FRAME_CALL, FRAME_FROM_BUSY, 2, FRAME_OUTPUT_BYTES},
-    {FRAME_LOG, FRAME_FROM_BUSY, 1, FRAME_LOG_BYTES},
+    {FRAME_RESULT, FRAME_FROM_READY, 1, FRAME_OUTPUT_BYTES},
+    {FRAME_THREW, FRAME_FROM_READY, 1, FRAME_OUTPUT_BYTES},
+    {FRAME_MEMORY, FRAME_FROM_READY, 0, 0},
+    {FRAME_CALL, FRAME_FROM_READY, 2, FRAME_OUTPUT_BYTES},
+    {FRAME_LOG, FRAME_FROM_READY, 1, FRAME_LOG_BYTES},
 };
 
 bool frame_is_permitted(unsigned type, size_t size, enum frame_state state)
@@ -53,14 +54,15 @@ static uint32_t get_u32(const uint8_t *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-void frame_write_header(uint8_t header[], enum frame_type type, bool is_last, uint32_t id, size_t size)
+void frame_write_header(uint8_t header[], const struct frame *frame)
 {
-    put_u32(header, (uint32_t)size);
-    header[4] = (uint8_t)type;
-    header[5] = is_last ? FRAME_IS_LAST : 0;
+    put_u32(header, (uint32_t)frame->size);
+    header[4] = (uint8_t)frame->type;
+    header[5] = (uint8_t)frame->flags;
     header[6] = 0;
     header[7] = 0;
-    put_u32(header + 8, id);
+    put_u32(header + 8, frame->job);
+    put_u32(header + 12, frame->id);
 }
 
 static void reserve(struct frame_reader *reader, size_t capacity)
@@ -119,22 +121,25 @@ enum frame_fault frame_reader_next(struct frame_reader *reader, enum frame_state
         return FRAME_MORE;
     const uint8_t *header = (const uint8_t *)reader->data + reader->start;
     size_t size = get_u32(header);
-    if (!frame_is_permitted(header[4], size, state) || (header[5] & ~FRAME_IS_LAST) != 0 || header[6] != 0 ||
-        header[7] != 0)
+    if (!frame_is_permitted(header[4], size, state) || (header[5] & ~(FRAME_IS_LAST | FRAME_CLOSES)) != 0 ||
+        header[6] != 0 || header[7] != 0)
         return FRAME_FORBIDDEN;
     if (held < FRAME_HEADER_BYTES + size)
         return FRAME_MORE;
     frame->type = (enum frame_type)header[4];
-    frame->is_last = (header[5] & FRAME_IS_LAST) != 0;
-    frame->id = get_u32(header + 8);
+    frame->flags = header[5];
+    frame->job = get_u32(header + 8);
+    frame->id = get_u32(header + 12);
     frame->data = (const char *)header + FRAME_HEADER_BYTES;
     frame->size = size;
     reader->start += FRAME_HEADER_BYTES + size;
     return FRAME_FINE;
 }
 
-void frame_reader_reset(struct frame_reader *reader)
+void frame_reader_rest(struct frame_reader *reader)
 {
+    if (reader->start < reader->size)
+        return;
     if (reader->data != NULL)
         explicit_bzero(reader->data, reader->size);
     reader->start = 0;

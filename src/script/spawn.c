@@ -11,12 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_MS = 20000, WORKER_SOCKET = 3, WORKER_PROGRESS = 4, ENVIRONMENT_MOST = 8 };
+enum {
+    START_MS = 20000,
+    WORKER_SOCKET = 3,
+    WORKER_PROGRESS = 4,
+    ENVIRONMENT_MOST = 8,
+    CROWD_BYTES = 256 * 1024 * 1024,
+};
 
 /* A worker inherits no environment (it may hold keys) but what sanitizers and the loader of a test build need. */
 static void worker_environment(char *environment[ENVIRONMENT_MOST])
@@ -77,8 +84,10 @@ static int move_up(int fd)
 static bool send_setup(const struct slot *slot, const struct script_pool_config *config)
 {
     uint8_t message[FRAME_HEADER_BYTES + sizeof(struct frame_setup)];
-    struct frame_setup setup = {.memory_bytes = config->memory_bytes};
-    frame_write_header(message, FRAME_SETUP, false, 0, sizeof setup);
+    /* Room for one job that takes all it may, for another, and for a crowd of small ones. */
+    struct frame_setup setup = {.job_bytes = config->memory_bytes,
+                                .worker_bytes = 2 * config->memory_bytes + CROWD_BYTES};
+    frame_write_header(message, &(struct frame){.type = FRAME_SETUP, .size = sizeof setup});
     memcpy(message + FRAME_HEADER_BYTES, &setup, sizeof setup);
     return send(slot->fd, message, sizeof message, MSG_NOSIGNAL) == (ssize_t)sizeof message;
 }
@@ -111,12 +120,12 @@ static bool await_ready(struct slot *slot)
 static bool start_process(struct slot *slot, const struct script_pool_config *config, int worker_fd,
                           int progress_fd, char error[160])
 {
-    void *page = mmap(NULL, sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED, progress_fd, 0);
+    void *page = mmap(NULL, sizeof(struct progress), PROT_READ | PROT_WRITE, MAP_SHARED, progress_fd, 0);
     if (page == MAP_FAILED) {
         snprintf(error, 160, "a script worker's memory could not be mapped");
         return false;
     }
-    slot->stage = page;
+    slot->progress = page;
     int failure = spawn(config->executable, worker_fd, progress_fd, &slot->pid);
     if (failure != 0) {
         slot->pid = 0;
@@ -131,11 +140,13 @@ bool slot_start(struct slot *slot, const struct script_pool_config *config, char
     int sockets[2];
     slot->fd = -1;
     slot->pid = 0;
-    slot->stage = NULL;
+    slot->progress = NULL;
     slot->source_count = 0;
-    frame_reader_reset(&slot->reader);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
+    slot->is_alone = slot->is_closed = slot->is_broken = false;
+    slot->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (slot->wake < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         snprintf(error, 160, "a script worker's socket could not be made: %s", strerror(errno));
+        slot_end(slot);
         return false;
     }
     slot->fd = sockets[0];
@@ -144,7 +155,7 @@ bool slot_start(struct slot *slot, const struct script_pool_config *config, char
     if (progress_fd >= 0)
         progress_fd = move_up(progress_fd);
     bool fine = worker_fd >= 0 && progress_fd >= 0 &&
-                ftruncate(progress_fd, (off_t)sysconf(_SC_PAGESIZE)) == 0 &&
+                ftruncate(progress_fd, (off_t)sizeof(struct progress)) == 0 &&
                 fcntl(slot->fd, F_SETFL, O_NONBLOCK) == 0;
     if (!fine)
         snprintf(error, 160, "a script worker's descriptors could not be made: %s", strerror(errno));
@@ -172,11 +183,17 @@ void slot_end(struct slot *slot)
     }
     if (slot->fd >= 0)
         close(slot->fd);
-    if (slot->stage != NULL)
-        munmap((void *)slot->stage, sizeof(uint32_t));
+    if (slot->wake >= 0)
+        close(slot->wake);
+    if (slot->progress != NULL)
+        munmap(slot->progress, sizeof(struct progress));
     frame_reader_free(&slot->reader);
+    if (slot->outbox.data != NULL)
+        explicit_bzero(slot->outbox.data, slot->outbox.size);
+    free(slot->outbox.data);
+    slot->outbox = (struct outbox){.data = NULL};
     slot->pid = 0;
-    slot->fd = -1;
-    slot->stage = NULL;
+    slot->fd = slot->wake = -1;
+    slot->progress = NULL;
     slot->source_count = 0;
 }

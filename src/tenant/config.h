@@ -37,8 +37,6 @@ struct config {
     unsigned queue;
     unsigned connections;
     unsigned connections_per_address;
-    unsigned streams;
-    unsigned streams_per_address;
     unsigned request_seconds;
     unsigned idle_seconds;
     unsigned database_connections;
@@ -49,6 +47,7 @@ struct config {
     unsigned password_queue;
 
     unsigned script_workers;
+    unsigned script_jobs; /* logins whose rules are under way at once */
     unsigned script_seconds;
     unsigned script_memory_mib;
     const char *egress_allow;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* How many outgoing connections are kept open; scripts and providers share them. */
-enum { OUTGOING_CONNECTIONS = 64, SCRIPT_QUEUE_PER_WORKER = 64 };
+enum { OUTGOING_CONNECTIONS = 64 };
 
 const char *tenant_keyring_path(const struct config *config, struct arena *arena)
 {
@@ -132,7 +132,7 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
     tenant->scripts = script_pool_start(
         &(struct script_pool_config){.executable = executable,
                                      .workers = config->script_workers,
-                                     .queue = config->script_workers * SCRIPT_QUEUE_PER_WORKER,
+                                     .queue = config->script_jobs,
                                      .time_ms = config->script_seconds * 1000,
                                      .cpu_ms = config->script_seconds * 1000,
                                      .memory_bytes = (size_t)config->script_memory_mib << 20,

@@ -11,8 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The first byte chooses the state; the rest comes in pieces, as a socket brings it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum frame_state states[] = {FRAME_TO_WORKER, FRAME_FROM_STARTING, FRAME_FROM_IDLE,
-                                              FRAME_FROM_BUSY};
+    static const enum frame_state states[] = {FRAME_TO_WORKER, FRAME_FROM_STARTING, FRAME_FROM_READY};
     int ends[2];
     if (size == 0 || pipe(ends) != 0)
         return 0;
@@ -37,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         goes_on = goes_on && fault == FRAME_MORE;
     }
-    frame_reader_reset(&reader);
+    frame_reader_rest(&reader);
     frame_reader_free(&reader);
     close(ends[0]);
     close(ends[1]);

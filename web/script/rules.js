@@ -10,7 +10,9 @@
     'use strict';
 
     const {stringify, parse} = JSON;
-    const {defineProperty, setPrototypeOf, keys} = Object;
+    const {create, defineProperty, setPrototypeOf, keys} = Object;
+    const ObjectPrototype = Object.prototype;
+    const hasOwn = ObjectPrototype.hasOwnProperty;
     const {apply} = Reflect;
     const {Promise, Error, TypeError, Proxy, String} = globalThis;
     const then = Promise.prototype.then;
@@ -103,6 +105,7 @@
         if (isDone)
             return;
         isDone = true;
+        keepShelf();
         const result = {error, runs};
         try {
             if (!error) {
@@ -137,6 +140,9 @@
         host.stage(index);
 
         function settle(fault, hasFailed, nextUser, nextContext) {
+            // Another login may have been handed this callback.
+            if (!host.mine())
+                return;
             if (isSettled) {
                 host.log('w', index, 'callback was called again; the first call counts');
                 return;
@@ -281,17 +287,45 @@
         return auth0;
     }
 
-    // What a rule keeps in `global` is there in later runs on this worker, by its bare name too; what it does not find
-    // there is the context's.
-    function linkStore() {
-        setPrototypeOf(host.store, Object.prototype);
-        setPrototypeOf(globalThis, host.store);
+    // What a rule keeps in `global` is there for later logins on this worker, by its bare name too; what it does not find
+    // there is the context's. A login works on a shelf of its own, and what it changed there is kept when it ends: so
+    // nothing leads from `global` into the world of a login that is still under way beside this one.
+    let shelf = null;
+    const found = create(null);
+
+    function place(object, name, value) {
+        defineProperty(object, name, {value, writable: true, enumerable: true, configurable: true});
+    }
+
+    function takeShelf() {
+        if (shelf !== null)
+            return;
+        const names = keys(host.store);
+        shelf = create(ObjectPrototype);
+        for (let i = 0; i < names.length; i++) {
+            found[names[i]] = host.store[names[i]];
+            place(shelf, names[i], found[names[i]]);
+        }
+        setPrototypeOf(globalThis, shelf);
+    }
+
+    function keepShelf() {
+        if (shelf === null)
+            return;
+        const names = keys(shelf);
+        for (let i = 0; i < names.length; i++) {
+            const value = read(shelf, names[i]);
+            if (!(names[i] in found) || found[names[i]] !== value)
+                host.store[names[i]] = value;
+        }
+        for (const name in found)
+            if (!apply(hasOwn, shelf, [name]))
+                delete host.store[name];
     }
 
     function keeper() {
-        const store = host.store;
-        linkStore();
-        return new Proxy(store, {
+        takeShelf();
+        return new Proxy(shelf, {
             get: (target, name) => (name in target ? target[name] : globalThis[name]),
             has: (target, name) => name in target || name in globalThis,
         });
@@ -337,7 +371,7 @@
         provideLater(others[i], () => library()[others[i]]);
 
     if (keys(host.store).length > 0)
-        linkStore();
+        takeShelf();
     if (input.clock_ms)
         library().moveClock(input.clock_ms);
 

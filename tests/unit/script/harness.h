@@ -8,12 +8,15 @@
 #include "script/liquid.h"
 #include "script/pool.h"
 
+#include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,7 +31,7 @@ static int start_pool(unsigned workers, unsigned time_ms, unsigned cpu_ms)
     arena = arena_create();
     struct script_pool_config config = {.executable = getenv("COUNTERSIGN_BINARY"),
                                         .workers = workers,
-                                        .queue = 64,
+                                        .queue = 256,
                                         .time_ms = time_ms,
                                         .cpu_ms = cpu_ms,
                                         .memory_bytes = (size_t)64 * 1024 * 1024};
@@ -106,6 +109,26 @@ static void UNUSED assert_serves(void)
     assert_int_equal(outcome, SCRIPT_DONE);
     assert_null(rule_error());
     assert_true(json_bool(json_member(report.answer, "id_token"), "fine", false));
+}
+
+/* Kills this process's children, which are the workers. */
+static void UNUSED kill_children(void)
+{
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes)) {
+        int pid = atoi(entry->d_name);
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+        int parent = 0;
+        if (file == NULL)
+            continue;
+        if (fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
+            kill(pid, SIGKILL);
+        fclose(file);
+    }
+    closedir(processes);
 }
 
 #endif

@@ -1,9 +1,7 @@
 /* Rules that mean harm: each is a clear error of its own login, and the pool serves on. */
 #include "harness.h"
 
-#include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 static int start(void **state)
@@ -243,44 +241,6 @@ static void calls_that_were_not_allowed_end_the_job(void **state)
     assert_serves();
 }
 
-/* Kills this process's children, which are the workers. */
-static void kill_children(void)
-{
-    DIR *processes = opendir("/proc");
-    assert_non_null(processes);
-    for (struct dirent *entry = readdir(processes); entry != NULL; entry = readdir(processes)) {
-        int pid = atoi(entry->d_name);
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        FILE *file = pid > 0 ? fopen(path, "re") : NULL;
-        int parent = 0;
-        if (file == NULL)
-            continue;
-        if (fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1 && parent == getpid())
-            kill(pid, SIGKILL);
-        fclose(file);
-    }
-    closedir(processes);
-}
-
-static void *kill_workers_soon(void *unused)
-{
-    usleep(100 * 1000);
-    kill_children();
-    return unused;
-}
-
-static void a_worker_killed_in_the_middle_costs_its_job_alone(void **state)
-{
-    (void)state;
-    pthread_t killer;
-    assert_int_equal(pthread_create(&killer, NULL, kill_workers_soon, NULL), 0);
-    assert_int_equal(run_rule("function (u, c, cb) { console.log('under way'); setTimeout(cb, 1500); }"),
-                     SCRIPT_DIED);
-    pthread_join(killer, NULL);
-    assert_serves();
-}
-
 static void an_idle_worker_that_died_is_replaced(void **state)
 {
     (void)state;
@@ -380,7 +340,6 @@ int main(void)
         cmocka_unit_test(cycles_getters_and_proxies),
         cmocka_unit_test(prototype_games_harm_their_own_login_alone),
         cmocka_unit_test(calls_that_were_not_allowed_end_the_job),
-        cmocka_unit_test(a_worker_killed_in_the_middle_costs_its_job_alone),
         cmocka_unit_test(an_idle_worker_that_died_is_replaced),
         cmocka_unit_test(templates_are_limited_too),
     };

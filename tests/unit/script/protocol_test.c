@@ -25,7 +25,7 @@ static void an_announcement_alone_gets_no_memory(void **state)
     uint8_t header[FRAME_HEADER_BYTES];
     struct frame_reader reader = {.data = NULL};
     assert_int_equal(pipe(ends), 0);
-    frame_write_header(header, FRAME_LOG, false, 0, UINT32_MAX);
+    frame_write_header(header, &(struct frame){.type = FRAME_LOG, .size = UINT32_MAX});
     write_whole(ends[1], header, sizeof header);
     assert_int_equal(frame_reader_fill(&reader, ends[0]), FRAME_FINE);
     write_whole(ends[1], "more", 4);
@@ -48,12 +48,12 @@ static void what_is_sent_ahead_is_read_whole(void **state)
     struct frame_reader reader = {.data = NULL};
     assert_int_equal(pipe(ends), 0);
     memset(line, 'x', sizeof line);
-    frame_write_header(line, FRAME_LOG, false, 0, sizeof line - FRAME_HEADER_BYTES);
+    frame_write_header(line, &(struct frame){.type = FRAME_LOG, .size = sizeof line - FRAME_HEADER_BYTES});
     for (; sent * sizeof line < AHEAD; sent++) {
         write_whole(ends[1], line, sizeof line);
         assert_int_equal(frame_reader_fill(&reader, ends[0]), FRAME_FINE);
     }
-    while (frame_reader_next(&reader, FRAME_FROM_BUSY, &frame) == FRAME_FINE)
+    while (frame_reader_next(&reader, FRAME_FROM_READY, &frame) == FRAME_FINE)
         read_again++;
     assert_int_equal(read_again, sent);
     frame_reader_free(&reader);
