@@ -23,6 +23,10 @@ before(async () => {
         setTimeout(() => response.end('late'), 1500);
         return;
       }
+      if (path === '/hook') {
+        response.end('ok');
+        return;
+      }
       if (path === '/text') {
         response.writeHead(200, { 'content-type': 'text/plain' });
         response.end('grüß dich');
@@ -131,4 +135,68 @@ const plain = [
 ];
 describe('small things', () => {
   for (const [name, body, expected] of plain) test(name, async () => assert.deepEqual(await valueOf(body), expected));
+});
+
+describe('HTTP', () => {
+  const calls = {
+    'request: plain': [`return new Promise((done) => request({url: base + '/a', qs: {b: 'c d', e: ['f']}, json: true, headers: {'X-A': '1'}}, (err, res, body) => done([err, res.statusCode, res.headers['x-seen'], body.url, body.headers['x-a'], body.headers.accept])))`,
+      [null, 200, 'yes', '/a?b=c%20d&e%5B0%5D=f', '1', 'application/json']],
+    'request: post json': [`return new Promise((done) => require('request').post({uri: base + '/a', json: {x: 1}}, (err, res, body) => done([body.method, body.body, body.headers['content-type']])))`, ['POST', '{"x":1}', 'application/json']],
+    'request: address, options, callback': [`return new Promise((done) => request.put(base + '/a', {body: 'plain', headers: {'content-type': 'text/x'}}, (err, res, body) => done([typeof body, JSON.parse(body).body, JSON.parse(body).headers['content-type']])))`, ['string', 'plain', 'text/x']],
+    'request: form, chained': [`return new Promise((done) => request.post(base + '/a', (err, res, body) => done(JSON.parse(body).body)).form({a: 'x y', b: {c: 1}}))`, 'a=x%20y&b%5Bc%5D=1'],
+    'request: auth': [`const ask = (auth) => new Promise((done) => request.get({url: base, auth, json: true}, (e, r, b) => done(b.headers.authorization))); return [await ask({user: 'u', pass: 'p'}), await ask({username: 'u', password: 'p'}), await ask({bearer: 't'}), await new Promise((done) => request.get({url: base, json: true}, (e, r, b) => done(b.headers.authorization)).auth('x', 'y'))]`,
+      ['Basic dTpw', 'Basic dTpw', 'Bearer t', 'Basic eDp5']],
+    'request: defaults and baseUrl': [`const r = require('request@2.56.0').defaults({baseUrl: base + '/v1/', json: true, headers: {a: '1'}, qs: {k: 'v'}}); return new Promise((done) => r.get('/users', {headers: {b: '2'}}, (e, res, body) => done([body.url, body.headers.a, body.headers.b])))`, ['/v1/users?k=v', '1', '2']],
+    'request: patch, del, head': [`const ask = (name) => new Promise((done) => request[name](base + '/a', (e, r, b) => done([r.request.method, r.statusCode, (b || '').length > 0]))); return [await ask('patch'), await ask('del'), await ask('delete'), await ask('head')]`,
+      [['PATCH', 200, true], ['DELETE', 200, true], ['DELETE', 200, true], ['HEAD', 200, false]]],
+    'request: redirects': [`const ask = (options) => new Promise((done) => request({url: base + '/moved', json: true, ...options}, (e, r, b) => done([r.statusCode, b.url]))); return [await ask({}), await ask({followRedirect: false}), await ask({method: 'POST'}), await ask({method: 'POST', followAllRedirects: true})]`,
+      [[200, '/arrived'], [302, null], [302, null], [200, '/arrived']]],
+    'request: faults': [`const ask = (options) => new Promise((done) => request(options, (e, r) => done(e ? [e.code, e.message] : r.statusCode))); return [(await ask({url: base + '/slow', timeout: 50})), (await ask({url: 'http://127.0.0.1:1/'}))[0], (await ask({url: 'nonsense'}))[1], await ask({url: base + '/status/500'})]`,
+      [['ETIMEDOUT', 'ETIMEDOUT'], 'ECONNREFUSED', 'Invalid URI "nonsense"', 500]],
+    'request: listeners and bytes': [`return new Promise((done) => { const seen = []; request({url: base + '/text', encoding: null}).on('response', (r) => seen.push(r.statusCode)).on('data', (d) => seen.push(Buffer.isBuffer(d), d.toString())).on('end', () => done(seen)); })`, [200, true, 'grüß dich']],
+    'request: formData': [`return new Promise((done) => request.post({url: base, json: true, formData: {a: 'x', f: {value: Buffer.from('data'), options: {filename: 'n.txt', contentType: 'text/plain'}}}}, (e, r, b) => done([/^multipart\\/form-data; boundary=/.test(b.headers['content-type']), b.body.split('\\r\\n').filter((l) => !l.startsWith('--'))])))`,
+      [true, ['Content-Disposition: form-data; name="a"', '', 'x', 'Content-Disposition: form-data; name="f"; filename="n.txt"', 'Content-Type: text/plain', '', 'data', '']]],
+    'request-promise': [`const rp = require('request-promise'); const body = await rp({uri: base + '/a', json: true}); const whole = await rp.post({uri: base, body: {x: 1}, json: true, resolveWithFullResponse: true}); const bad = await rp(base + '/status/404').catch((e) => [e.name, e.statusCode, e.message.slice(0, 6), e.response.statusCode]); const mild = await rp({uri: base + '/status/404', simple: false, resolveWithFullResponse: true}); const turned = await rp({uri: base + '/x', json: true, transform: (b) => b.url}); const down = await rp('http://127.0.0.1:1').catch((e) => [e.name, e.error.code, e instanceof require('request-promise/errors').RequestError]); return [body.url, whole.statusCode, whole.body.body, bad, mild.statusCode, turned, down]`,
+      ['/a', 200, '{"x":1}', ['StatusCodeError', 404, '404 - ', 404], 404, '/x', ['RequestError', 'ECONNREFUSED', true]]],
+    'request-promise-native': [`return require('request-promise-native@1.0.5').get(base + '/text')`, 'grüß dich'],
+    'node-fetch': [`const fetch = require('node-fetch@2.6.0'); const r = await fetch(base + '/a', {method: 'POST', body: JSON.stringify({a: 1}), headers: {'Content-Type': 'application/json'}}); const j = await r.json(); const bad = await fetch(base + '/status/503'); const slow = await fetch(base + '/slow', {timeout: 50}).catch((e) => [e.name, e.type]); const form = await (await fetch(base, {method: 'POST', body: new URLSearchParams({a: 'b c'})})).json(); return [r.ok, r.status, r.headers.get('X-Seen'), j.body, bad.ok, bad.statusText, slow, form.body, form.headers['content-type'], await (await fetch(base + '/text')).text()]`,
+      [true, 200, 'yes', '{"a":1}', false, 'Service Unavailable', ['FetchError', 'request-timeout'], 'a=b+c', 'application/x-www-form-urlencoded;charset=UTF-8', 'grüß dich']],
+    'fetch': [`const c = new AbortController(); setTimeout(() => c.abort(), 20); const gone = await fetch(base + '/slow', {signal: c.signal}).catch((e) => e.name); const r = await fetch(new Request(base + '/x', {headers: {a: 'b'}})); return [gone, (await r.json()).headers.a, r.headers instanceof Headers, await new Response('x', {status: 201}).text()]`, ['AbortError', 'b', true, 'x']],
+    'superagent': [`const s = require('superagent'); const a = await s.get(base + '/a').query({b: 'c'}).set('X-A', '1').accept('json'); const b = await s.post(base).send({x: 1}).auth('u', 'p'); const f = await s.post(base).type('form').send({x: 1}).send({y: 2}); const bad = await s.get(base + '/status/404').catch((e) => [e.status, e.message, e.response.body.ok]); const cb = await new Promise((done) => s('GET', base + '/cb').end((e, r) => done([e, r.body.url]))); const slow = await s.get(base + '/slow').timeout(50).catch((e) => [e.code, e.timeout]); const fine = await s.get(base + '/status/404').ok((r) => r.status < 500); return [a.status, a.body.url, a.body.headers['x-a'], b.body.body, b.body.headers.authorization, f.body.body, bad, cb, slow, fine.status, a.type]`,
+      [200, '/a?b=c', '1', '{"x":1}', 'Basic dTpw', 'x=1&y=2', [404, 'Not Found', false], [null, '/cb'], ['ECONNABORTED', 50], 404, 'application/json']],
+    'got': [`const got = require('got@10.7.0'); const a = await got(base + '/a', {searchParams: {b: 1}}).json(); const b = await got.post(base, {json: {x: 1}, responseType: 'json', headers: {authorization: 'Bearer t'}}); const c = await got(base + '/status/404').catch((e) => [e.name, e.response.statusCode]); const d = await got.extend({prefixUrl: base + '/v1'})('users').text(); const old = await require('got@9')(base, {method: 'POST', json: true, body: {y: 2}}); const slow = await got(base + '/slow', {timeout: 50}).catch((e) => e.name); return [a.url, b.body.body, b.body.headers.authorization, c, JSON.parse(d).url, old.body.body, slow]`,
+      ['/a?b=1', '{"x":1}', 'Bearer t', ['HTTPError', 404], '/v1/users', '{"y":2}', 'TimeoutError']],
+    'https and http': [`const http = require('http'); const ask = (options, body) => new Promise((done, no) => { const r = http.request(options, (res) => { let s = ''; res.setEncoding('utf8'); res.on('data', (d) => { s += d; }); res.on('end', () => done([res.statusCode, JSON.parse(s)])); }); r.on('error', no); if (body) r.write(body); r.end(); }); const u = new URL(base); const [status, seen] = await ask({hostname: u.hostname, port: u.port, path: '/p?q=1', method: 'POST', headers: {'Content-Type': 'text/plain', 'Content-Length': 4}}, 'body'); const down = await ask({host: '127.0.0.1', port: 1}).catch((e) => e.code); const got = await new Promise((done) => http.get(base + '/g', (res) => { res.resume(); res.on('end', () => done(res.headers['x-seen'])); })); return [status, seen.url, seen.body, seen.headers['content-type'], down, got, typeof require('https').get, require('https').Agent.name.length > 0]`,
+      [200, '/p?q=1', 'body', 'text/plain', 'ECONNREFUSED', 'yes', 'function', true]],
+    'slack-notify': [`return new Promise((done) => require('slack-notify')(base + '/hook').success({text: 'hi', channel: '#c', fields: {a: 1}}, (e) => done(e ? e.message : 'sent')))`, 'sent'],
+  };
+  for (const [name, [body, expected]] of Object.entries(calls))
+    test(name, async () => assert.deepEqual(await valueOf(body), expected));
+
+  test('slack-notify sent what Slack expects', async () => {
+    await valueOf(`return new Promise((done) => require('slack-notify')(base + '/hook').alert({text: 'hi', fields: {a: 1}}, (e) => done(1)))`);
+    const [{ method, url, body }] = received;
+    assert.deepEqual([method, url], ['POST', '/hook']);
+    assert.match(decodeURIComponent(body), /"text":"hi"/);
+  });
+});
+
+describe('what comes with Node or Auth0', () => {
+  const calls = {
+    'assert': [`const a = require('assert'); const f = (run) => { try { run(); return 'fine'; } catch (e) { return e.code + (e.message === 'no'); } }; return [f(() => a(1)), f(() => a.strictEqual(1, 2, 'no')), f(() => a.deepStrictEqual({b: [1]}, {b: [1]})), f(() => a.throws(() => { throw new TypeError('x'); }, TypeError)), f(() => a.throws(() => 1))]`,
+      ['fine', 'ERR_ASSERTIONtrue', 'fine', 'fine', 'ERR_ASSERTIONfalse']],
+    'os, fs and others load': [`require('os').hostname(); try { require('fs').readFileSync('/etc/passwd'); } catch (e) { return e.code + ': ' + e.message; }`, 'ERR_NOT_AVAILABLE: fs.readFileSync is not offered in rules'],
+    'the old global _': [`return [_.pluck([{a: 1}], 'a'), _.contains([1], 1), _.where([{a: 1}, {a: 2}], {a: 2}), _.get({a: {b: 1}}, 'a.b'), _.rest([1, 2, 3]), _.any([0, 1]), _.first([1, 2, 3], 2), _.max([{a: 1}, {a: 3}], (x) => x.a)]`, [[1], true, [{ a: 2 }], 1, [2, 3], true, [1, 2], { a: 3 }]],
+    'old globals': [`return [jwt.decode(jwt.sign({a: 1}, 's', {expiresInMinutes: 5})).a, uuid.v4().length, querystring.stringify({a: 1}), typeof async.eachSeries, typeof xml2js.parseString, typeof xmldom.DOMParser, typeof xpath.select, typeof pbkdf2.pbkdf2Sync, typeof bcrypt.compare, typeof Q.defer]`,
+      [1, 36, 'a=1', 'function', 'function', 'function', 'function', 'function', 'function', 'function']],
+    'RS256, ES256 and PS256 tokens': [`const {publicKey, privateKey} = crypto.generateKeyPairSync('rsa', {modulusLength: 2048, publicKeyEncoding: {type: 'spki', format: 'pem'}, privateKeyEncoding: {type: 'pkcs1', format: 'pem'}}); const e = crypto.generateKeyPairSync('ec', {namedCurve: 'P-256', publicKeyEncoding: {type: 'spki', format: 'pem'}, privateKeyEncoding: {type: 'pkcs8', format: 'pem'}});
+      const run = (v, alg, key, pub) => { const j = require('jsonwebtoken' + v); return j.verify(j.sign({a: alg}, key, {algorithm: alg}), pub, {algorithms: [alg]}).a; };
+      return [run('', 'RS256', privateKey, publicKey), run('@5.7.0', 'RS256', privateKey, publicKey), run('@7.1.9', 'RS512', privateKey, publicKey), run('@8.5.1', 'PS256', privateKey, publicKey), run('', 'PS384', privateKey, publicKey), run('', 'ES256', e.privateKey, e.publicKey), run('@8.5.0', 'ES256', e.privateKey, e.publicKey), run('@8.5.1', 'HS512', 's', 's')]`,
+      ['RS256', 'RS256', 'RS512', 'PS256', 'PS384', 'ES256', 'ES256', 'HS512']],
+    'jsonwebtoken with callbacks, and its errors': [`const jwt = require('jsonwebtoken'); const t = await new Promise((done) => jwt.sign({a: 1}, 's', {expiresIn: -10}, (e, x) => done(x))); const e = await new Promise((done) => jwt.verify(t, 's', (f) => done(f))); return [e instanceof jwt.TokenExpiredError, e.name, e.message, jwt.decode(t, {complete: true}).header.alg]`, [true, 'TokenExpiredError', 'jwt expired', 'HS256']],
+    '@auth0/rule-utilities': [`const {Auth0RedirectRuleUtilities} = require('@auth0/rule-utilities@0.1.0'); const context2 = {request: {ip: '1.2.3.4', hostname: 'h.test', query: {}}, protocol: 'oidc-basic-profile'}; const u = new Auth0RedirectRuleUtilities({user_id: 'auth0|1'}, context2, {SESSION_TOKEN_SECRET: 'secret'}); const before = u.canRedirect; u.doRedirect('https://app.test/x'); const token = new URL(context2.redirect.url).searchParams.get('session_token'); const back = new Auth0RedirectRuleUtilities({user_id: 'auth0|1'}, {protocol: 'redirect-callback', request: {hostname: 'h.test', query: {session_token: token}}}, {SESSION_TOKEN_SECRET: 'secret'}); const c = back.validateSessionToken(); let twice; try { u.doRedirect('x'); } catch (e) { twice = e.message; } return [before, u.canRedirect, c.sub, c.iss, c.ip, c.exp - c.iat, back.isRedirectCallback, back.canRedirect, twice]`,
+      [true, false, 'auth0|1', 'https://h.test/', '1.2.3.4', 259200, true, false, 'Cannot redirect']],
+  };
+  for (const [name, [body, expected]] of Object.entries(calls))
+    test(name, async () => assert.deepEqual(await valueOf(body), expected));
 });

@@ -243,7 +243,7 @@
     const loading = {depth: 0};
     let loaded = null;
     function library() {
-        loaded = loaded || host.load('library')({host, guarded, describe, note, loading});
+        loaded = loaded || host.load('library')({host, guarded, describe, note, loading, place: input});
         return loaded;
     }
 
@@ -275,6 +275,18 @@
                 updateUserMetadata: updater('users.updateUserMetadata'),
             },
         };
+        // The rest of the ManagementClient, with what that token may.
+        let client = null;
+        const rest = (part) => setPrototypeOf(part(auth0), new Proxy({}, {
+            get(target, name) {
+                if (typeof name !== 'string' || name === 'then' || name === 'toJSON')
+                    return Object.prototype[name];
+                client = client || new (library().require('auth0').ManagementClient)({domain: auth0.domain, token: () => auth0.accessToken});
+                return part(client)[name];
+            },
+        }));
+        rest((whole) => whole.users);
+        rest((whole) => whole);
         defineProperty(auth0, 'accessToken', {
             configurable: true,
             enumerable: true,

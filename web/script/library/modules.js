@@ -22,8 +22,8 @@ const OWN = {
     'native-or-bluebird': ['1.2.0'],
 };
 
-// What Node has of its own, from our programs of that name where no maker is given.
-const BUILTIN = ['assert', 'crypto', 'http', 'https', 'util', 'zlib'];
+// What Node has of its own, from our programs of that name.
+const BUILTIN = ['assert', 'crypto', 'https', 'util', 'zlib'];
 const WITHOUT = ['fs', 'child_process', 'cluster', 'dgram', 'dns', 'net', 'readline', 'repl', 'tls', 'tty', 'v8', 'vm', 'worker_threads'];
 
 const INSTEAD = 'Rules can not open connections to a database. Put an HTTP API in front of it and call that (axios, fetch, '
@@ -42,6 +42,7 @@ export function makeModules(world) {
     const makers = {
         buffer: () => ({...world.load('buffer'), SlowBuffer: world.Buffer}),
         constants: () => ({}),
+        http: () => world.own('https').plain,
         events: () => world.load('events').default,
         module: () => ({builtinModules: []}),
         os: () => ({EOL: '\n', platform: () => 'linux', type: () => 'Linux', hostname: () => 'localhost', arch: () => 'x64', release: () => '',

@@ -1,1 +1,2 @@
+// The same functions, in JavaScript or not.
 export {default} from './bcrypt.js';
