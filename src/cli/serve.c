@@ -136,6 +136,8 @@ static void reload(struct serving *serving)
     } else {
         LOG_ERROR("server.reload_refused", LOG_TEXT("reason", error));
     }
+    if (serving->tenant->geoip != NULL && !geoip_reload(serving->tenant->geoip, arena, &error))
+        LOG_ERROR("server.geoip_refused", LOG_TEXT("reason", error));
     if (!http_server_renew_certificate(serving->server, arena, &error))
         LOG_ERROR("server.certificate_refused", LOG_TEXT("reason", error));
     arena_destroy(&arena);

@@ -6,6 +6,26 @@
 
 #include <string.h>
 
+/* The members of the user that a rule's context.jwtConfiguration.scopes opens by the scopes that were granted. */
+static void add_scope_claims(yyjson_mut_doc *doc, yyjson_mut_val *profile,
+                             const struct login_outcome *outcome)
+{
+    size_t index, count, i, size;
+    yyjson_val *scope, *names, *name;
+    yyjson_obj_foreach(outcome->scope_claims, index, count, scope, names)
+    {
+        if (!yyjson_is_arr(names) || !scope_has(outcome->scope, yyjson_get_str(scope)))
+            continue;
+        yyjson_arr_foreach(names, i, size, name)
+        {
+            const char *claim = yyjson_get_str(name);
+            yyjson_val *value = claim != NULL ? json_member(outcome->user, claim) : NULL;
+            if (value != NULL && !rules_claim_is_reserved(claim))
+                json_set(doc, profile, claim, yyjson_val_mut_copy(doc, value));
+        }
+    }
+}
+
 /* The grant that a code stands for: all that /oauth/token needs to make tokens without asking again. */
 static yyjson_mut_doc *make_grant(const struct login *login, const struct session *session)
 {
@@ -29,6 +49,9 @@ static yyjson_mut_doc *make_grant(const struct login *login, const struct sessio
         json_set_text(doc, grant, "acr", acr_multifactor);
     json_set_bool(doc, grant, "multifactor",
                   multifactor || authentication_methods_have(json_member(session->doc, "methods"), "mfa"));
+    if (outcome->id_token_seconds > 0)
+        json_set_int(doc, grant, "id_token_seconds", outcome->id_token_seconds);
+    add_scope_claims(doc, profile, outcome);
     standard_claims_add(doc, profile, outcome->user, outcome->scope);
     json_set(doc, grant, "profile", profile);
     if (outcome->id_token != NULL)
@@ -113,7 +136,7 @@ void login_complete(struct login *login)
         result = db_commit(&tx);
     db_rollback(&tx);
     if (result == DB_NOT_FOUND) {
-        login_refuse(login, "login_required", "Login required", NULL);
+        login_refuse(login, "login_required", "Login required");
         return;
     }
     if (result != DB_OK) {
@@ -123,7 +146,7 @@ void login_complete(struct login *login)
             login_reply_failure(login->x);
         return;
     }
-    login_log_entry(login, login->silent ? "ssa" : "s", NULL, NULL);
+    login_log_entry(login, login->silent ? "ssa" : "s", NULL);
     const struct http_pair item = {.name = "code", .value = code};
     response_send(login->x, &login->target, &(struct http_pairs){.items = &item, .count = 1});
 }

@@ -132,6 +132,7 @@ static const char *make_id_token(struct token_request *request, const struct exc
         .session_id = json_text(grant, "session_id"),
         .nonce = json_text(grant, "nonce"),
         .auth_time = json_int(grant, "auth_time", 0),
+        .seconds = json_int(grant, "id_token_seconds", 0),
         .acr = json_text(grant, "acr"),
         .multifactor = json_bool(grant, "multifactor", false),
         .standard = json_member(grant, "profile"),

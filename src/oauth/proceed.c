@@ -20,13 +20,12 @@ void login_reply_failure(struct http_exchange *x)
     tenant_reply_error_page(x, 500, NULL, "generic", "server_error", NULL);
 }
 
-void login_log_entry(const struct login *login, const char *type, const char *description, yyjson_val *cause)
+void login_log_entry(const struct login *login, const char *type, const char *description)
 {
     yyjson_mut_doc *doc = json_new_object(login->x->arena);
     yyjson_mut_val *details = yyjson_mut_doc_get_root(doc);
-    if (cause != NULL)
-        json_set(doc, details, "rules", yyjson_val_mut_copy(doc, cause));
     json_set_text(doc, details, "prompt", json_text(login->doc, "prompt"));
+    login_log_details(login, doc, details);
     tenant_log(tenant_of(login->x), login->x,
                (struct log_entry){
                    .type = type,
@@ -63,16 +62,15 @@ static bool finish_transaction(struct login *login)
     return result == DB_OK;
 }
 
-void login_refuse(struct login *login, const char *error, const char *description, yyjson_val *cause)
+void login_refuse(struct login *login, const char *error, const char *description)
 {
     if (!finish_transaction(login))
         return;
-    login_log_entry(login, login->silent ? "fsa" : "f", description, cause);
+    login_log_entry(login, login->silent ? "fsa" : "f", description);
     response_send_error(login->x, &login->target, error, description);
 }
 
-/* Stores the transaction and sends the person to a page: one of ours with its state, or where a rule wants them. */
-static void send_to(struct login *login, const char *location)
+void login_send_to(struct login *login, const char *location)
 {
     struct db_tx *tx = NULL;
     enum db_result result = db_begin_write(tenant_of(login->x)->db, &tx);
@@ -103,111 +101,11 @@ static enum db_result read_person(struct login *login, struct db_tx *tx)
     result = connection_by_name(tx, arena, connection, &login->connection);
     if (result != DB_OK && result != DB_NOT_FOUND)
         return result;
+    struct session session;
+    if (json_text(login->doc, "session_id") != NULL && session_of_request(login->x, tx, &session) == DB_OK &&
+        strcmp(session.id, json_text(login->doc, "session_id")) == 0)
+        login->session_clients = json_member(session.doc, "clients");
     return mfa_settings_read(tx, arena, &login->mfa);
-}
-
-static yyjson_val *scope_array(struct arena *arena, const char *scope)
-{
-    yyjson_mut_doc *doc = json_new_array(arena);
-    for (const char *word; (word = scope_next(arena, &scope)) != NULL;)
-        yyjson_mut_arr_add_strcpy(doc, yyjson_mut_doc_get_root(doc), word);
-    return json_parse_own(arena, json_write_doc(arena, doc));
-}
-
-/* The scopes that a rule left, as one text; words that are no scopes (RFC 6749 section 3.3) are dropped. */
-static const char *joined_scopes(struct arena *arena, yyjson_val *scopes)
-{
-    const char *joined = "";
-    size_t index, count;
-    yyjson_val *entry;
-    yyjson_arr_foreach(scopes, index, count, entry)
-    {
-        const char *word = yyjson_get_str(entry);
-        if (word != NULL && *word != '\0' && strpbrk(word, " \t\r\n\"\\") == NULL)
-            joined = scope_add(arena, joined, word);
-    }
-    return joined;
-}
-
-static void keep_outcome(struct login *login)
-{
-    yyjson_mut_doc *doc = login->transaction->doc;
-    yyjson_mut_val *kept = yyjson_mut_obj(doc);
-    const struct login_outcome *outcome = &login->outcome;
-    if (outcome->id_token != NULL)
-        json_set(doc, kept, "id_token", yyjson_val_mut_copy(doc, outcome->id_token));
-    if (outcome->access_token != NULL)
-        json_set(doc, kept, "access_token", yyjson_val_mut_copy(doc, outcome->access_token));
-    json_set_text(doc, kept, "user_id", login->user.user_id);
-    json_set(doc, kept, "user", yyjson_val_mut_copy(doc, outcome->user));
-    json_set_text(doc, kept, "scope", outcome->scope);
-    json_set_bool(doc, kept, "wants_multifactor", outcome->wants_multifactor);
-    json_set_text(doc, kept, "provider", outcome->provider);
-    json_set_bool(doc, kept, "allow_remember_browser", outcome->allow_remember_browser);
-    json_set(doc, login->transaction->root, "outcome", kept);
-}
-
-/* What the rules said before the second factor was asked for; false where they have not run, or not for this person. */
-static bool kept_outcome(struct login *login)
-{
-    yyjson_val *kept = json_member(login->doc, "outcome");
-    const char *user_id = json_text(kept, "user_id");
-    if (user_id == NULL || strcmp(user_id, login->user.user_id) != 0 || login->callback_query != NULL)
-        return false;
-    login->outcome = (struct login_outcome){
-        .id_token = json_member(kept, "id_token"),
-        .access_token = json_member(kept, "access_token"),
-        .user = json_member(kept, "user"),
-        .scope = json_text(kept, "scope"),
-        .wants_multifactor = json_bool(kept, "wants_multifactor", false),
-        .provider = json_text(kept, "provider"),
-        .allow_remember_browser = json_bool(kept, "allow_remember_browser", false),
-    };
-    return true;
-}
-
-/* Runs the rules; false where the answer is made: they refused, or wish the person elsewhere first. */
-static bool run_rules(struct login *login)
-{
-    struct arena *arena = login->x->arena;
-    bool returned = login->callback_query != NULL;
-    struct rules_login call = {
-        .user = &login->user,
-        .client = login->client,
-        .connection = login->connection,
-        .protocol = returned ? "redirect-callback" : "oidc-basic-profile",
-        .session_id = json_text(login->doc, "session_id"),
-        .x = login->x,
-        .query = returned ? login->callback_query : json_member(login->doc, "query"),
-        .body = login->callback_body,
-        .authentication_methods = json_member(login->doc, "methods"),
-        .scopes = scope_array(arena, json_text(login->doc, "scope")),
-        .logins_count = json_int(login->user.doc, "logins_count", 0) + (login->silent ? 0 : 1),
-    };
-    struct rules_outcome rules;
-    rules_run(tenant_of(login->x), arena, &call, &rules);
-    if (rules.error != NULL) {
-        login_refuse(login, rules.error, rules.error_description, rules.run);
-        return false;
-    }
-    login->outcome = (struct login_outcome){
-        .id_token = rules.id_token,
-        .access_token = rules.access_token,
-        .user = rules.user != NULL ? rules.user : login->user.doc,
-        .scope = rules.scopes != NULL ? joined_scopes(arena, rules.scopes) : json_text(login->doc, "scope"),
-        .wants_multifactor = rules.wants_multifactor,
-        .provider = rules.provider,
-        .allow_remember_browser = rules.allow_remember_browser,
-    };
-    if (rules.redirect_url == NULL || returned)
-        return true;
-    if (login->silent) {
-        login_refuse(login, "interaction_required", "Interaction required", rules.run);
-        return false;
-    }
-    json_set_text(login->transaction->doc, login->transaction->root, "step", "redirect");
-    send_to(login, rules.redirect_url);
-    return false;
 }
 
 bool login_multifactor_done(const struct login *login)
@@ -257,7 +155,7 @@ static enum db_result browser_is_remembered(struct login *login, bool *remembere
 static void ask_for_multifactor(struct login *login, bool may_be_remembered)
 {
     if (login->silent) {
-        login_refuse(login, "login_required", "Multifactor authentication required", NULL);
+        login_refuse(login, "login_required", "Multifactor authentication required");
         return;
     }
     yyjson_mut_doc *doc = login->transaction->doc;
@@ -271,8 +169,8 @@ static void ask_for_multifactor(struct login *login, bool may_be_remembered)
     json_set_text(doc, mfa, "user_id", login->user.user_id);
     json_set(doc, login->transaction->root, "mfa", mfa);
     json_set_text(doc, login->transaction->root, "step", "mfa");
-    keep_outcome(login);
-    send_to(login, "/u/mfa-detect-browser-capabilities");
+    login_keep_outcome(login);
+    login_send_to(login, "/u/mfa-detect-browser-capabilities");
 }
 
 static void go_through_multifactor(struct login *login)
@@ -299,16 +197,21 @@ static bool find_person(struct login *login)
         result = read_person(login, tx);
     db_end(&tx);
     if (result == DB_NOT_FOUND)
-        login_refuse(login, "access_denied", "The user does not exist any more.", NULL);
+        login_refuse(login, "access_denied", "The user does not exist any more.");
     else if (result != DB_OK)
         login_reply_failure(login->x);
     return result == DB_OK;
 }
 
-void login_proceed(struct login *login)
+void login_read_again(struct login *login)
 {
     struct arena *arena = login->x->arena;
     login->doc = json_parse_own(arena, json_write_doc(arena, login->transaction->doc));
+}
+
+void login_proceed(struct login *login)
+{
+    login_read_again(login);
     login->target = (struct response_target){
         .redirect_uri = json_text(login->doc, "redirect_uri"),
         .mode = json_text(login->doc, "response_mode"),
@@ -317,20 +220,20 @@ void login_proceed(struct login *login)
     const char *error = json_text(login->doc, "error");
     if (error != NULL) {
         const char *description = json_text(login->doc, "error_description");
-        login_refuse(login, error, description != NULL ? description : "", NULL);
+        login_refuse(login, error, description != NULL ? description : "");
         return;
     }
     if (json_text(login->doc, "user_id") == NULL) {
         json_set_text(login->transaction->doc, login->transaction->root, "step", "login-id");
-        send_to(login, "/u/login/identifier");
+        login_send_to(login, "/u/login/identifier");
         return;
     }
     if (!find_person(login))
         return;
     if (json_bool(login->user.doc, "blocked", false))
-        login_refuse(login, "unauthorized", "user is blocked", NULL);
+        login_refuse(login, "unauthorized", "user is blocked");
     else if (!json_bool(login->client->doc, "is_first_party", true))
-        login_refuse(login, "consent_required", "Consent required", NULL);
-    else if (kept_outcome(login) || run_rules(login))
+        login_refuse(login, "consent_required", "Consent required");
+    else if (login_kept_outcome(login) || login_run_rules(login))
         go_through_multifactor(login);
 }

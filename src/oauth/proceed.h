@@ -25,6 +25,8 @@ struct login_outcome {
     bool wants_multifactor;
     const char *provider; /* NULL where no rule named one */
     bool allow_remember_browser;
+    int64_t id_token_seconds; /* 0: as the application has it */
+    yyjson_val *scope_claims; /* context.jwtConfiguration.scopes; may be NULL */
 };
 
 struct login {
@@ -42,6 +44,7 @@ struct login {
     struct response_target target;
     struct user user;
     yyjson_val *connection;
+    yyjson_val *session_clients; /* NULL where no session was used */
     struct mfa_settings mfa;
     struct login_outcome outcome;
 };
@@ -55,8 +58,29 @@ void login_proceed(struct login *login);
  */
 void login_complete(struct login *login);
 
-/* Ends the login with an error for the application. `cause` (may be NULL) goes into the log's details. */
-void login_refuse(struct login *login, const char *error, const char *description, yyjson_val *cause);
+/* Ends the login with an error for the application. */
+void login_refuse(struct login *login, const char *error, const char *description);
+
+/* Stores the transaction and sends the person to a page: one of ours with its state, or where a rule wants them. */
+void login_send_to(struct login *login, const char *location);
+
+/* Makes `doc` what the transaction is now. */
+void login_read_again(struct login *login);
+
+/* --- login_rules.c --- */
+
+/* Runs the rules; false where the answer is made: they refused, or wish the person elsewhere first. */
+bool login_run_rules(struct login *login) NODISCARD;
+
+/* Puts the rules' outcome into the transaction, for after the second factor. */
+void login_keep_outcome(struct login *login);
+/* What the rules said before the second factor was asked for; false where they have not run, or not for this person. */
+bool login_kept_outcome(struct login *login) NODISCARD;
+
+/* --- login_log.c --- */
+
+/* Adds to a log entry's details what led to the login: prompts, and the record of the rules' runs. */
+void login_log_details(const struct login *login, yyjson_mut_doc *doc, yyjson_mut_val *details);
 
 /* Answers for a transaction that is unknown, expired or moved by another request; and for a store that failed. */
 void login_reply_expired(struct http_exchange *x);
@@ -66,6 +90,6 @@ void login_reply_failure(struct http_exchange *x);
 bool login_multifactor_done(const struct login *login) NODISCARD;
 
 /* A log entry about this login. */
-void login_log_entry(const struct login *login, const char *type, const char *description, yyjson_val *cause);
+void login_log_entry(const struct login *login, const char *type, const char *description);
 
 #endif

@@ -90,7 +90,9 @@ const char *id_token_make(struct http_exchange *x, const struct signing_key *key
     json_set_text(doc, root, "iss", tenant_of(x)->config->issuer);
     json_set_text(doc, root, "aud", claims->client->client_id);
     json_set_int(doc, root, "iat", now);
-    json_set_int(doc, root, "exp", now + json_int(settings, "lifetime_in_seconds", ID_TOKEN_SECONDS));
+    json_set_int(doc, root, "exp",
+                 now + (claims->seconds > 0 ? claims->seconds
+                                            : json_int(settings, "lifetime_in_seconds", ID_TOKEN_SECONDS)));
     json_set_text(doc, root, "sub", claims->user_id);
     add_methods(doc, root, claims);
     json_set_text(doc, root, "sid", claims->session_id);

@@ -15,6 +15,7 @@ struct id_token_claims {
     const char *session_id;
     const char *nonce;    /* NULL: none */
     int64_t auth_time;    /* seconds; 0 leaves the claim out */
+    int64_t seconds;      /* lifetime that a rule wished; 0: as the client has it */
     const char *acr;      /* NULL: none */
     bool multifactor;     /* amr is ["mfa"] */
     yyjson_val *standard; /* claims picked by standard_claims_add; may be NULL */

@@ -42,11 +42,14 @@ static yyjson_mut_val *user_of(const struct building *b)
 {
     yyjson_mut_val *user = copy_or_object(b->doc, b->login->user->doc);
     merge_app_metadata(b->doc, user, json_member(b->login->user->doc, "app_metadata"));
+    if (b->login->client != NULL)
+        json_set_text(b->doc, user, "clientID", b->login->client->client_id);
     if (b->place->has_factor && json_mut_member(user, "multifactor") == NULL) {
         yyjson_mut_val *providers = yyjson_mut_arr(b->doc);
         yyjson_mut_arr_add_str(b->doc, providers, "guardian");
         json_set(b->doc, user, "multifactor", providers);
     }
+    rules_overlay_apply(b->doc, user, b->login->overlay);
     return user;
 }
 
@@ -86,6 +89,18 @@ static void add_connection(const struct building *b, yyjson_mut_val *context)
                            copy_or_object(b->doc, json_member(connection, "metadata")));
 }
 
+/* A form without what must stay between the person, or the application, and the server. */
+static yyjson_mut_val *body_without_secrets(yyjson_mut_doc *doc, yyjson_val *body)
+{
+    static const char *const secrets[] = {
+        "password", "client_secret", "client_assertion", "code_verifier", "refresh_token", "mfa_token",
+        "otp",      "oob_code",      "binding_code",     "recovery_code", "code"};
+    yyjson_mut_val *told = copy_or_object(doc, body);
+    for (size_t i = 0; i < ARRAY_LENGTH(secrets); i++)
+        json_remove(told, secrets[i]);
+    return told;
+}
+
 static void add_request(const struct building *b, yyjson_mut_val *context)
 {
     const struct rules_login *login = b->login;
@@ -96,8 +111,8 @@ static void add_request(const struct building *b, yyjson_mut_val *context)
         yyjson_mut_obj_add_strcpy(b->doc, request, "ip", b->place->ip);
     yyjson_mut_obj_add_strcpy(b->doc, request, "hostname", b->place->host);
     yyjson_mut_obj_add_val(b->doc, request, "query", copy_or_object(b->doc, login->query));
-    yyjson_mut_obj_add_val(b->doc, request, "body", copy_or_object(b->doc, login->body));
-    yyjson_mut_obj_add_obj(b->doc, request, "geoip");
+    yyjson_mut_obj_add_val(b->doc, request, "body", body_without_secrets(b->doc, login->body));
+    yyjson_mut_obj_add_val(b->doc, request, "geoip", geoip_object(b->doc, &b->place->geoip));
     yyjson_mut_obj_add_val(b->doc, context, "request", request);
 }
 
@@ -106,12 +121,45 @@ static void add_sso(const struct building *b, yyjson_mut_val *context)
     const struct rules_login *login = b->login;
     const char *strategy = json_text(login->connection, "strategy");
     yyjson_mut_val *sso = yyjson_mut_obj(b->doc);
-    yyjson_mut_obj_add_bool(b->doc, sso, "with_auth0", login->session_id != NULL);
-    yyjson_mut_obj_add_bool(b->doc, sso, "with_dbconn", strategy != NULL && strcmp(strategy, "auth0") == 0);
-    yyjson_mut_val *clients = yyjson_mut_obj_add_arr(b->doc, sso, "current_clients");
-    if (login->client != NULL)
+    bool is_sso = login->session_id != NULL;
+    yyjson_mut_obj_add_bool(b->doc, sso, "with_auth0", is_sso);
+    yyjson_mut_obj_add_bool(b->doc, sso, "with_dbconn",
+                            is_sso && strategy != NULL && strcmp(strategy, "auth0") == 0);
+    yyjson_mut_val *clients = copy_or_array(b->doc, login->session_clients);
+    if (login->client != NULL && !json_array_has_text(login->session_clients, login->client->client_id))
         yyjson_mut_arr_add_strcpy(b->doc, clients, login->client->client_id);
+    yyjson_mut_obj_add_val(b->doc, sso, "current_clients", clients);
     yyjson_mut_obj_add_val(b->doc, context, "sso", sso);
+}
+
+static void add_jwt_configuration(const struct building *b, yyjson_mut_val *context)
+{
+    const struct client *client = b->login->client;
+    yyjson_mut_val *configuration = yyjson_mut_obj_add_obj(b->doc, context, "jwtConfiguration");
+    yyjson_val *settings = client != NULL ? json_member(client->doc, "jwt_configuration") : NULL;
+    if (yyjson_is_int(json_member(settings, "lifetime_in_seconds")))
+        yyjson_mut_obj_add_int(b->doc, configuration, "lifetimeInSeconds",
+                               json_int(settings, "lifetime_in_seconds", 0));
+    yyjson_mut_obj_add_val(b->doc, configuration, "scopes",
+                           copy_or_object(b->doc, json_member(settings, "scopes")));
+}
+
+/* Roles stand where Auth0's Authorization Extension keeps them, as long as there are none of the server's own. */
+static void add_authorization(const struct building *b, yyjson_mut_val *context)
+{
+    yyjson_val *app_metadata = json_member(b->login->user->doc, "app_metadata");
+    yyjson_val *stored = json_member(json_member(app_metadata, "authorization"), "roles");
+    yyjson_mut_val *authorization = yyjson_mut_obj_add_obj(b->doc, context, "authorization");
+    yyjson_mut_val *roles = yyjson_mut_obj_add_arr(b->doc, authorization, "roles");
+    size_t index, count;
+    yyjson_val *role;
+    if (!yyjson_is_arr(stored))
+        return;
+    yyjson_arr_foreach(stored, index, count, role)
+    {
+        if (yyjson_is_str(role))
+            yyjson_mut_arr_add_val(roles, yyjson_val_mut_copy(b->doc, role));
+    }
 }
 
 static yyjson_mut_val *context_of(const struct building *b)
@@ -123,7 +171,7 @@ static yyjson_mut_val *context_of(const struct building *b)
     add_client(b, context);
     add_connection(b, context);
     yyjson_mut_obj_add_obj(doc, context, "samlConfiguration");
-    yyjson_mut_obj_add_obj(doc, context, "jwtConfiguration");
+    add_jwt_configuration(b, context);
     yyjson_mut_obj_add_strcpy(doc, context, "protocol", login->protocol);
     yyjson_mut_val *stats = yyjson_mut_obj_add_obj(doc, context, "stats");
     yyjson_mut_obj_add_int(doc, stats, "loginsCount", login->logins_count);
@@ -135,8 +183,7 @@ static yyjson_mut_val *context_of(const struct building *b)
     add_request(b, context);
     yyjson_mut_val *authentication = yyjson_mut_obj_add_obj(doc, context, "authentication");
     yyjson_mut_obj_add_val(doc, authentication, "methods", copy_or_array(doc, login->authentication_methods));
-    yyjson_mut_val *authorization = yyjson_mut_obj_add_obj(doc, context, "authorization");
-    yyjson_mut_obj_add_arr(doc, authorization, "roles");
+    add_authorization(b, context);
     return context;
 }
 

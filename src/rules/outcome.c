@@ -1,12 +1,10 @@
 /* What a login does with what its rules left behind. */
 #include "rules/program.h"
 
-#include "base/log.h"
-
 #include <string.h>
 #include <strings.h>
 
-enum { CLAIMS_BYTES_MOST = 100 * 1000 };
+enum { CLAIMS_BYTES_MOST = 100 * 1000, ID_TOKEN_SECONDS_MOST = 30 * 24 * 3600 };
 
 /* Auth0's document "Create Custom Claims", restricted claims; sip_* beside them. */
 static const char *const reserved_claims[] = {
@@ -44,7 +42,7 @@ static bool is_auth0s(const char *name)
     return false;
 }
 
-static bool is_reserved(const char *name)
+bool rules_claim_is_reserved(const char *name)
 {
     if (strncmp(name, "sip_", 4) == 0 || is_auth0s(name))
         return true;
@@ -73,7 +71,7 @@ static yyjson_val *claims_of(struct arena *arena, yyjson_val *object, const char
         yyjson_obj_foreach(object, index, size, name, value)
         {
             const char *text = yyjson_get_str(name);
-            if (!is_reserved(text) && (without == NULL || strcmp(text, without) != 0))
+            if (!rules_claim_is_reserved(text) && (without == NULL || strcmp(text, without) != 0))
                 yyjson_mut_obj_add(claims, yyjson_val_mut_copy(doc, name), yyjson_val_mut_copy(doc, value));
         }
     }
@@ -158,6 +156,39 @@ static void read_error(struct rules_outcome *outcome, const struct rule_set *set
            message != NULL ? message : "The rule failed");
 }
 
+/* Whoever follows it leaves for where the rule said and nowhere else: an absolute address of the web, on one line. */
+static bool is_web_address(const char *url)
+{
+    size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
+    if (scheme == 0 || url[scheme] == '\0' || strchr("/?#\\@", url[scheme]) != NULL)
+        return false;
+    for (const char *at = url; *at != '\0'; at++)
+        if ((unsigned char)*at <= ' ' || *at == 0x7F || *at == '\\')
+            return false;
+    return true;
+}
+
+static void read_redirect(struct rules_outcome *outcome, yyjson_val *redirect)
+{
+    yyjson_val *url = json_member(redirect, "url");
+    if (url == NULL || !is_truthy(url))
+        return;
+    if (yyjson_is_str(url) && is_web_address(yyjson_get_str(url)))
+        outcome->redirect_url = yyjson_get_str(url);
+    else
+        refuse(outcome, "access_denied", "context.redirect.url is no absolute http or https URL");
+}
+
+static void read_jwt_configuration(struct rules_outcome *outcome, yyjson_val *configuration)
+{
+    int64_t seconds = json_int(configuration, "lifetimeInSeconds", 0);
+    if (seconds > 0 && seconds <= ID_TOKEN_SECONDS_MOST)
+        outcome->id_token_seconds = seconds;
+    yyjson_val *scopes = json_member(configuration, "scopes");
+    if (yyjson_is_obj(scopes) && yyjson_obj_size(scopes) > 0)
+        outcome->scope_claims = scopes;
+}
+
 static void read_answer(struct arena *arena, struct rules_outcome *outcome, const struct rule_set *set,
                         yyjson_val *answer)
 {
@@ -177,11 +208,13 @@ static void read_answer(struct arena *arena, struct rules_outcome *outcome, cons
         return;
     }
     if (!yyjson_is_obj(outcome->user)) {
-        refuse(outcome, "server_error", "The rules' answer could not be read");
+        refuse(outcome, "access_denied", "The rules' answer could not be read");
         return;
     }
     read_multifactor(outcome, json_member(answer, "multifactor"));
-    outcome->redirect_url = json_text(json_member(answer, "redirect"), "url");
+    read_redirect(outcome, json_member(answer, "redirect"));
+    read_jwt_configuration(outcome, json_member(answer, "jwt_configuration"));
+    outcome->primary_user_id = json_text(answer, "primary_user");
 }
 
 static void read_ending(struct rules_outcome *outcome, const struct rule_set *set, enum script_outcome ended,
@@ -213,114 +246,6 @@ static void read_ending(struct rules_outcome *outcome, const struct rule_set *se
     outcome->refusing_rule = rule_name(set, report->stage);
 }
 
-/* --- the record of the run --- */
-
-static yyjson_mut_val *error_record(yyjson_mut_doc *doc, const struct rules_outcome *outcome,
-                                    yyjson_val *told)
-{
-    yyjson_mut_val *error = yyjson_mut_obj(doc);
-    yyjson_mut_obj_add_strcpy(doc, error, "message", outcome->error_description);
-    yyjson_val *line = json_member(told, "line");
-    yyjson_val *column = json_member(told, "column");
-    if (json_text(told, "name") != NULL)
-        yyjson_mut_obj_add_strcpy(doc, error, "name", json_text(told, "name"));
-    if (yyjson_is_int(line))
-        yyjson_mut_obj_add_val(doc, error, "line", yyjson_val_mut_copy(doc, line));
-    if (yyjson_is_int(column))
-        yyjson_mut_obj_add_val(doc, error, "column", yyjson_val_mut_copy(doc, column));
-    return error;
-}
-
-static const char *level_name(char level)
-{
-    static const struct {
-        char letter;
-        const char *name;
-    } levels[] = {{'i', "info"}, {'w', "warn"}, {'e', "error"}, {'d', "debug"}};
-    for (size_t i = 0; i < ARRAY_LENGTH(levels); i++)
-        if (levels[i].letter == level)
-            return levels[i].name;
-    return "log";
-}
-
-static void add_console(yyjson_mut_doc *doc, yyjson_mut_val *entry, const struct script_report *report,
-                        size_t stage)
-{
-    yyjson_mut_val *lines = NULL;
-    for (size_t i = 0; i < report->line_count; i++) {
-        if (report->lines[i].stage != stage)
-            continue;
-        if (lines == NULL)
-            lines = yyjson_mut_obj_add_arr(doc, entry, "console");
-        yyjson_mut_val *line = yyjson_mut_arr_add_obj(doc, lines);
-        yyjson_mut_obj_add_str(doc, line, "level", level_name(report->lines[i].level));
-        yyjson_mut_obj_add_str(doc, line, "text", report->lines[i].text);
-    }
-}
-
-/* An address for a log: without a user, a password or a query. */
-static const char *public_address(struct arena *arena, const char *url)
-{
-    const char *authority = strstr(url, "://");
-    if (authority == NULL)
-        return "";
-    authority += 3;
-    size_t authority_size = strcspn(authority, "/?#");
-    const char *host = memrchr(authority, '@', authority_size);
-    host = host == NULL ? authority : host + 1;
-    return arena_printf(arena, "%.*s%.*s", (int)(authority - url), url, (int)strcspn(host, "?#"), host);
-}
-
-static void add_http(struct arena *arena, yyjson_mut_doc *doc, yyjson_mut_val *entry,
-                     const struct script_report *report, size_t stage)
-{
-    yyjson_mut_val *calls = NULL;
-    for (size_t i = 0; i < report->called_count; i++) {
-        const struct script_called *called = &report->called[i];
-        const char *method = json_text(called->arguments, "method");
-        const char *url = json_text(called->arguments, "url");
-        if (called->stage != stage || !called->is_http || method == NULL || url == NULL)
-            continue;
-        if (calls == NULL)
-            calls = yyjson_mut_obj_add_arr(doc, entry, "http");
-        yyjson_mut_val *call = yyjson_mut_arr_add_obj(doc, calls);
-        yyjson_mut_obj_add_str(doc, call, "method", method);
-        yyjson_mut_obj_add_str(doc, call, "url", public_address(arena, url));
-        yyjson_mut_obj_add_int(doc, call, "ms", called->ms);
-        if (called->status > 0) {
-            yyjson_mut_obj_add_int(doc, call, "status", called->status);
-            yyjson_mut_obj_add_uint(doc, call, "bytes", called->bytes);
-        } else {
-            yyjson_mut_obj_add_str(doc, call, "error",
-                                   called->fault != NULL ? called->fault : "the rules did not wait for it");
-        }
-    }
-}
-
-static yyjson_val *record_of(struct arena *arena, const struct rule_set *set,
-                             const struct script_report *report, const struct rules_outcome *outcome)
-{
-    yyjson_mut_doc *doc = json_new_array(arena);
-    yyjson_val *runs = json_member(report->answer, "runs");
-    size_t told = yyjson_arr_size(runs);
-    /* A run that never ended left no entry of its own. */
-    size_t reached = told > report->stage + 1 ? told : report->stage + 1;
-    for (size_t i = 0; i < reached && i < set->count; i++) {
-        yyjson_val *run = yyjson_arr_get(runs, i);
-        yyjson_mut_val *entry = yyjson_mut_arr_add_obj(doc, yyjson_mut_doc_get_root(doc));
-        yyjson_mut_obj_add_strcpy(doc, entry, "rule", set->rules[i].name);
-        yyjson_mut_obj_add_strcpy(doc, entry, "id", set->rules[i].id);
-        if (yyjson_is_num(json_member(run, "ms")))
-            yyjson_mut_obj_add_val(doc, entry, "ms", yyjson_val_mut_copy(doc, json_member(run, "ms")));
-        add_console(doc, entry, report, i);
-        add_http(arena, doc, entry, report, i);
-        if (outcome->error != NULL && outcome->refusing_rule == set->rules[i].name)
-            yyjson_mut_obj_add_val(doc, entry, "error",
-                                   error_record(doc, outcome, json_member(report->answer, "error")));
-    }
-    return freeze(doc);
-}
-
 void rules_outcome_plain(struct arena *arena, yyjson_val *user, struct rules_outcome *outcome)
 {
     *outcome = (struct rules_outcome){.user = user, .allow_remember_browser = true};
@@ -337,8 +262,5 @@ void rules_outcome_read(struct arena *arena, const struct rule_set *set, enum sc
         read_answer(arena, outcome, set, report->answer);
     else
         read_ending(outcome, set, ended, report);
-    if (ended == SCRIPT_DONE && json_bool(report->answer, "saml_changed", false))
-        LOG_WARN("rules.saml_ignored",
-                 LOG_TEXT("reason", "there is no SAML login; what was set has no effect"));
-    outcome->run = record_of(arena, set, report, outcome);
+    outcome->run = rules_record(arena, set, report, outcome);
 }

@@ -66,6 +66,47 @@ static enum db_result read_enrollment(struct db_tx *tx, struct arena *arena, con
     return result == DB_NOT_FOUND ? DB_OK : result;
 }
 
+static yyjson_val *frozen(struct arena *arena, yyjson_mut_val *value)
+{
+    return json_parse_own(arena, json_write_mut(arena, value));
+}
+
+/* Finds the account that a rule named in context.primaryUser. */
+static void find_primary(struct tenant *tenant, struct arena *arena, const struct rules_login *login,
+                         struct rules_outcome *outcome)
+{
+    const char *user_id = outcome->primary_user_id;
+    if (outcome->error != NULL || user_id == NULL || strcmp(user_id, login->user->user_id) == 0)
+        return;
+    struct user *primary = arena_calloc(arena, 1, sizeof *primary);
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_read(tenant->db, &tx);
+    if (result == DB_OK)
+        result = user_by_id(tx, arena, user_id, primary);
+    db_end(&tx);
+    if (result == DB_OK && json_bool(primary->doc, "blocked", false)) {
+        outcome->error = "unauthorized";
+        outcome->error_description = "user is blocked";
+    } else if (result == DB_OK) {
+        const char *left_as = json_text(outcome->user, "user_id");
+        outcome->primary = primary;
+        if (left_as == NULL || strcmp(left_as, user_id) != 0)
+            outcome->user = primary->doc;
+    } else {
+        outcome->error = result == DB_NOT_FOUND ? "access_denied" : "server_error";
+        outcome->error_description = "The user that context.primaryUser names does not exist.";
+    }
+}
+
+static void settle_redirect(struct arena *arena, const struct rules_login *login, yyjson_val *before,
+                            struct rules_outcome *outcome)
+{
+    if (outcome->error != NULL || strcmp(login->protocol, "redirect-callback") == 0)
+        outcome->redirect_url = NULL;
+    if (outcome->redirect_url != NULL)
+        outcome->overlay = rules_overlay_of(arena, before, outcome->user);
+}
+
 void rules_run(struct tenant *tenant, struct arena *arena, const struct rules_login *login,
                struct rules_outcome *outcome)
 {
@@ -97,10 +138,13 @@ void rules_run(struct tenant *tenant, struct arena *arena, const struct rules_lo
     struct rules_calls calls = {.tenant = tenant, .numbers = exact_numbers_in(arena, login->user->doc)};
     struct script_job allowed = {.context = NULL};
     rules_calls_allow(&calls, &allowed);
+    place.geoip = geoip_find(tenant->geoip, arena, place.ip);
     yyjson_mut_doc *input = rules_input(arena, login, &place);
     rules_program_run(tenant->scripts, arena, &set, input, calls.numbers, &allowed, outcome);
-    if (strcmp(login->protocol, "redirect-callback") == 0)
-        outcome->redirect_url = NULL;
+    /* The user as the rules got it is asked for only where one of them sent the person away. */
+    yyjson_mut_val *given = json_mut_member(yyjson_mut_doc_get_root(input), "user");
+    settle_redirect(arena, login, outcome->redirect_url != NULL ? frozen(arena, given) : NULL, outcome);
+    find_primary(tenant, arena, login, outcome);
     if (outcome->error != NULL)
         LOG_INFO("rules.refused", LOG_TEXT("rule", outcome->refusing_rule),
                  LOG_TEXT("error", outcome->error));

@@ -21,6 +21,8 @@ struct rules_login {
     yyjson_val *authentication_methods; /* [{"name","timestamp"}] of the session */
     yyjson_val *scopes;                 /* the granted scopes, an array of texts */
     int64_t logins_count;               /* counting this login */
+    yyjson_val *session_clients; /* ids of the applications that the session was used for; may be NULL */
+    yyjson_val *overlay; /* what earlier rules of this login made of the user (rules_outcome); may be NULL */
 };
 
 struct rules_outcome {
@@ -40,8 +42,21 @@ struct rules_outcome {
     yyjson_val *multifactor; /* the whole member, for what a provider needs */
 
     const char *redirect_url; /* context.redirect.url; NULL: none */
-    yyjson_val *run;          /* for the login's log entry: a run a rule: rule, ms, console, http, error */
+    yyjson_val
+        *overlay; /* with a redirect: what `user` gained, for the rules that run on return; else NULL */
+
+    /* context.primaryUser: the account that tokens are issued for; NULL: the login's own. */
+    const struct user *primary;
+    const char *primary_user_id; /* as the rule named it */
+
+    int64_t id_token_seconds; /* context.jwtConfiguration.lifetimeInSeconds; 0: as the application has it */
+    yyjson_val *scope_claims; /* context.jwtConfiguration.scopes: a scope's user members; NULL: none */
+
+    yyjson_val *run; /* for the login's log entry: an entry a rule (record.c) */
 };
+
+/* Whether a claim of that name is the server's alone: rules cannot set it. */
+bool rules_claim_is_reserved(const char *name) NODISCARD;
 
 /* Runs all enabled rules of the stage login_success, lowest order first. Always fills *outcome, in the arena. */
 void rules_run(struct tenant *tenant, struct arena *arena, const struct rules_login *login,

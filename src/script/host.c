@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "script/changes.h"
 #include "script/host_values.h"
 
 #include <stdlib.h>
@@ -437,6 +438,7 @@ JSValue host_create(struct engine *engine, JSContext *ctx)
     if (JS_IsException(host))
         return host;
     JS_SetPropertyFunctionList(ctx, host, functions, (int)ARRAY_LENGTH(functions));
+    JS_SetPropertyFunctionList(ctx, host, changes_functions, (int)ARRAY_LENGTH(changes_functions));
     JS_SetPropertyStr(ctx, host, "store", JS_DupValue(ctx, engine->store));
     return host;
 }

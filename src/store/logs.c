@@ -86,6 +86,11 @@ static void set_text_or_null(yyjson_mut_doc *doc, yyjson_mut_val *object, const 
     json_set(doc, object, name, text == NULL ? yyjson_mut_null(doc) : yyjson_mut_strncpy(doc, text, length));
 }
 
+static void set_or_null(yyjson_mut_doc *doc, yyjson_mut_val *object, const char *name, yyjson_mut_val *value)
+{
+    json_set(doc, object, name, value == NULL ? yyjson_mut_null(doc) : yyjson_mut_val_mut_copy(doc, value));
+}
+
 /* The members in Auth0's order; what an entry does not say is null. */
 static char *members_of(struct arena *arena, const struct log_entry *entry, int64_t date)
 {
@@ -119,13 +124,11 @@ static char *members_of(struct arena *arena, const struct log_entry *entry, int6
     };
     for (size_t i = 0; i < ARRAY_LENGTH(before); i++)
         set_text_or_null(doc, root, before[i].name, before[i].text);
-    yyjson_mut_val *details = entry->details == NULL ? NULL : yyjson_mut_val_mut_copy(doc, entry->details);
-    json_set(doc, root, "details", details == NULL ? yyjson_mut_null(doc) : details);
+    set_or_null(doc, root, "details", entry->details);
     for (size_t i = 0; i < ARRAY_LENGTH(after); i++)
         set_text_or_null(doc, root, after[i].name, after[i].text);
-    json_set_bool(doc, root, "isMobile",
-                  entry->user_agent != NULL && strstr(entry->user_agent, "Mobi") != NULL);
-    json_set(doc, root, "location_info", yyjson_mut_null(doc));
+    json_set_bool(doc, root, "isMobile", entry->is_mobile);
+    set_or_null(doc, root, "location_info", entry->location);
     return json_write_doc(arena, doc) + 1;
 }
 

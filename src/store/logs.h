@@ -26,14 +26,16 @@ struct log_entry {
     const char *client_id;
     const char *client_name;
     const char *ip;
-    const char *user_agent;
+    const char *user_agent; /* in words: user_agent_text of tenant/user_agent.h */
+    bool is_mobile;
     const char *user_id;
     const char *user_name;
     const char *audience;
     const char *scope;
     const char *strategy;
     const char *hostname;
-    yyjson_mut_val *details; /* without secrets; NULL: null */
+    yyjson_mut_val *details;  /* without secrets; NULL: null */
+    yyjson_mut_val *location; /* of the address (tenant/geoip.h); NULL: null */
 };
 
 void log_entry_add(struct log_writer *writer, const struct log_entry *entry);

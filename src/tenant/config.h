@@ -53,6 +53,7 @@ struct config {
     const char *egress_allow;
     const char *egress_proxy;
     const char *egress_ca_file;
+    const char *geoip_file; /* NULL: places are not known */
 
     const char *smtp_url;
     const char *mail_from;

@@ -78,6 +78,10 @@ const struct setting settings_table[] = {
     {"Scripts", TEXT(egress_ca_file, "FILE", NULL),
      .meaning = "certificates, in PEM, that are trusted for what leaves; the system's where not set"},
 
+    {"Scripts", TEXT(geoip_file, "FILE", NULL),
+     .meaning = "database of MaxMind's form (GeoLite2-City.mmdb) for context.request.geoip and the log's "
+                "places; SIGHUP reads it again"},
+
     {"Messages", TEXT(smtp_url, "URL", NULL),
      .meaning = "mail server: smtp://user:password@host:587 or smtps://user:password@host"},
     {"Messages", TEXT(mail_from, "ADDRESS", NULL),

@@ -5,6 +5,7 @@
 #include "store/settings.h"
 #include "tenant/domain.h"
 #include "tenant/key_cache.h"
+#include "tenant/user_agent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,6 +120,11 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
     const struct config *config = tenant->config;
     unsigned places = config->password_places != 0 ? config->password_places : (unsigned)get_nprocs();
 
+    if (config->geoip_file != NULL) {
+        tenant->geoip = geoip_open(arena, config->geoip_file, error);
+        if (tenant->geoip == NULL)
+            return false;
+    }
     tenant->passwords = password_gate_create(
         &(struct password_costs){
             .memory_kib = config->password_memory_kib, .passes = config->password_passes, .parallelism = 1},
@@ -183,6 +189,7 @@ void tenant_close(struct tenant **tenant)
         log_writer_stop(&t->logs);
     housekeeping_stop(&t->housekeeping);
     key_cache_free(&t->keys);
+    geoip_close(&t->geoip);
     if (t->db != NULL)
         db_close(&t->db);
     if (t->keyring != NULL)
@@ -228,13 +235,28 @@ const char *tenant_friendly_name(struct tenant *tenant, struct db_tx *tx, struct
     return tenant_name(tenant, arena);
 }
 
+/* What the address tells, where the operator gave a database; NULL where nothing is known. */
+static yyjson_mut_val *location_of(struct tenant *tenant, struct arena *arena, const char *ip)
+{
+    if (tenant->geoip == NULL)
+        return NULL;
+    struct geoip_place place = geoip_find(tenant->geoip, arena, ip);
+    return place.country_code == NULL ? NULL : geoip_object(json_new(arena), &place);
+}
+
 void tenant_log(struct tenant *tenant, const struct http_exchange *x, struct log_entry entry)
 {
+    struct arena *arena = arena_create();
+    const char *header = x != NULL ? http_header(x, "user-agent") : NULL;
     if (x != NULL && entry.ip == NULL)
         entry.ip = x->request.client_ip;
-    if (x != NULL && entry.user_agent == NULL)
-        entry.user_agent = http_header(x, "user-agent");
+    if (x != NULL && entry.user_agent == NULL) {
+        entry.user_agent = user_agent_text(arena, header);
+        entry.is_mobile = user_agent_is_mobile(header);
+    }
     if (entry.hostname == NULL)
         entry.hostname = tenant->config->host;
+    entry.location = location_of(tenant, arena, entry.ip);
     log_entry_add(tenant->logs, &entry);
+    arena_destroy(&arena);
 }

@@ -17,6 +17,7 @@
 #include "store/housekeeping.h"
 #include "store/logs.h"
 #include "tenant/config.h"
+#include "tenant/geoip.h"
 
 struct key_cache;
 
@@ -31,6 +32,7 @@ struct tenant {
     struct log_writer *logs;
     struct housekeeping *housekeeping;
     struct key_cache *keys;
+    struct geoip *geoip; /* NULL where no database is set */
     uint8_t cookie_key[32];
 };
 

@@ -21,10 +21,11 @@
     const InternalError = globalThis.InternalError;
     const rules = input.rules;
     const runs = [];
-    const saml = stringify(input.context.samlConfiguration);
 
     let user = input.user;
     let context = input.context;
+    // As the last rule left them, in plain copies that no rule can reach.
+    const known = {user: host.copy(user), context: host.copy(context)};
     let current = -1;
     let isDone = false;
     let settleCurrent = null;
@@ -115,8 +116,7 @@
                 result.multifactor = context.multifactor;
                 result.redirect = context.redirect;
                 result.primary_user = context.primaryUser;
-                if (stringify(context.samlConfiguration) !== saml)
-                    result.saml_changed = true;
+                result.jwt_configuration = context.jwtConfiguration;
             }
             host.finish(stringify(result));
         } catch (fault) {
@@ -160,6 +160,7 @@
                 user = nextUser;
             if (isObject(nextContext))
                 context = nextContext;
+            run.changes = host.changes(known, {user, context});
             if (!isInside)
                 apply(then, Promise.resolve(), [() => runFrom(index + 1)]);
         }

@@ -254,9 +254,75 @@ static void claims_of_more_than_100_kb_end_the_login(void **state)
     assert_goes_on();
 }
 
+/* The JSON of what the first rule changed. */
+static const char *changes(void)
+{
+    yyjson_val *told = json_member(yyjson_arr_get(outcome.run, 0), "changes");
+    return told == NULL ? "nothing" : json_write(arena, told);
+}
+
+static void what_a_rule_changed_is_told(void **state)
+{
+    (void)state;
+    run("function (user, c, cb) { user.app_metadata.list = [1]; user.user_metadata.n = null; delete "
+        "user.name;"
+        "c.request.query['a b'] = 'x'; cb(null, user, c); }");
+    assert_goes_on();
+    assert_string_equal(changes(),
+                        "[{\"path\":\"user.app_metadata.list\",\"to\":[1]},"
+                        "{\"path\":\"user.user_metadata.n\",\"from\":9007199254740993,\"to\":null},"
+                        "{\"path\":\"user.name\",\"from\":\"Ann of the app\"},"
+                        "{\"path\":\"context.request.query[\\\"a b\\\"]\",\"to\":\"x\"}]");
+    run("function (user, c, cb) { user.email = 'a@b' + '.test'; cb(null, JSON.parse(JSON.stringify(user)), "
+        "c); }");
+    assert_string_equal(changes(), "nothing");
+    run("function (user, c, cb) { user.when = new Date(0); user.f = cb; user.long = 'é'.repeat(5000);"
+        "user.app_metadata = [user.app_metadata]; cb(null, user, c); }");
+    assert_goes_on();
+    assert_non_null(strstr(changes(), "{\"path\":\"user.when\",\"to\":\"1970-01-01T00:00:00.000Z\"}"));
+    assert_non_null(strstr(changes(), "é…\"}"));
+    assert_null(strstr(changes(), "user.f\""));
+    assert_non_null(strstr(changes(), "{\"path\":\"user.app_metadata\",\"from\":{"));
+}
+
+static void the_second_rules_changes_are_its_own(void **state)
+{
+    (void)state;
+    const char *scripts[] = {"function (user, c, cb) { user.a = {b: 1}; cb(null, user, c); }",
+                             "function (user, c, cb) { user.a.b = 2; cb(null, user, c); }"};
+    run_for(user_text, scripts, 2);
+    assert_string_equal(json_write(arena, json_member(yyjson_arr_get(outcome.run, 1), "changes")),
+                        "[{\"path\":\"user.a.b\",\"from\":1,\"to\":2}]");
+}
+
+static void objects_that_fight_being_looked_at_are_let_be(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "Object.defineProperty(user, 'x', {enumerable: true, get: function () { throw new Error('no'); }});",
+        "user.x = new Proxy({}, {ownKeys: function () { throw new Error('no'); }});",
+        "user.x = {toJSON: function () { throw new Error('no'); }};",
+        "user.app_metadata.toJSON = function () { return user; };",
+        "var a = user; for (var i = 0; i < 3000; i++) { a.x = {}; a = a.x; }",
+        "c.x = []; c.x[4294967290] = 1;",
+        "c.x = c;",
+        "Object.prototype.toJSON = function () { return 1; }; Array.prototype.push = null;",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
+        run(arena_printf(arena, "function (user, c, cb) { %s cb(null, user, c); }", bodies[i]));
+        assert_true(outcome.error == NULL || strcmp(outcome.error, "access_denied") == 0);
+        assert_true(yyjson_is_arr(outcome.run));
+    }
+    run("function (user, c, cb) { cb(null, user, c); }");
+    assert_goes_on();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_rule_changed_is_told),
+        cmocka_unit_test(the_second_rules_changes_are_its_own),
+        cmocka_unit_test(objects_that_fight_being_looked_at_are_let_be),
         cmocka_unit_test(context_has_the_documented_members),
         cmocka_unit_test(app_metadata_is_at_the_users_root_too_and_wins),
         cmocka_unit_test(metadata_that_was_never_stored_is_undefined),
