@@ -27,6 +27,7 @@ struct http_client {
     struct egress egress;
     struct proxies proxies;
     const char *ca_file;
+    struct http_home home;
     struct client_loop *loop;
     pthread_mutex_t lock;
 };
@@ -38,6 +39,7 @@ struct course {
     const char *scheme;
     const char *host;
     const char *port;
+    bool is_home; /* at the server's own listener */
     bool keeps_body;
     bool keeps_secrets; /* still at the origin that was asked first */
     unsigned hops;
@@ -185,6 +187,8 @@ struct http_client *http_client_create(const struct http_client_config *config)
     pthread_once(&once, init_libcurl);
     client->arena = arena;
     client->ca_file = arena_strdup(arena, config->ca_file);
+    client->home = (struct http_home){.host = arena_strdup(arena, config->home.host),
+                                      .listen = arena_strdup(arena, config->home.listen)};
     proxies_read(arena, config->proxy, &client->proxies);
     if (!egress_parse(arena, config->allow, &client->egress, &wrong))
         LOG_ERROR("http.egress_allow_broken", LOG_TEXT("entry", wrong));
@@ -265,6 +269,8 @@ static void add_headers(struct http_pending *transfer)
                                  ? arena_printf(transfer->arena, "%s;", header->name)
                                  : arena_printf(transfer->arena, "%s: %s", header->name, header->value));
     }
+    if (course->is_home)
+        add_header(transfer, arena_printf(transfer->arena, "Host: %s", transfer->client->home.host));
     if (!has_agent)
         add_header(transfer, "User-Agent: Countersign/" COUNTERSIGN_VERSION);
     add_header(transfer, "Expect:");
@@ -429,7 +435,7 @@ static bool prepare_hop(struct http_pending *transfer)
 {
     const struct http_client *client = transfer->client;
     const struct course *course = &transfer->course;
-    const char *proxy = proxy_for(&client->proxies, course->scheme, course->host);
+    const char *proxy = course->is_home ? NULL : proxy_for(&client->proxies, course->scheme, course->host);
     int64_t left_ms = (course->deadline - clock_monotonic_ns()) / 1000000;
     if (left_ms <= 0)
         return fail(transfer, explain(transfer, CURLE_OPERATION_TIMEDOUT));
@@ -437,7 +443,7 @@ static bool prepare_hop(struct http_pending *transfer)
         !egress_permits_host(&client->egress, course->host))
         return fail(transfer,
                     arena_printf(transfer->arena, "%s may not be called (egress_allow)", course->host));
-    transfer->is_free = transfer->call.operator_chose_address || proxy != NULL;
+    transfer->is_free = transfer->call.operator_chose_address || course->is_home || proxy != NULL;
     transfer->body = buffer_create(transfer->arena, transfer->largest);
     transfer->answer_header_count = transfer->head_bytes = 0;
     transfer->reason[0] = '\0';
@@ -461,7 +467,7 @@ static void end_hop(struct http_pending *transfer)
 static bool leads_on(struct http_pending *transfer)
 {
     char *target = NULL;
-    if (transfer->call.redirects == 0 || !is_redirect(transfer->answer.status))
+    if (transfer->call.redirects == 0 || transfer->course.is_home || !is_redirect(transfer->answer.status))
         return false;
     curl_easy_getinfo(transfer->item.easy, CURLINFO_REDIRECT_URL, &target);
     if (target == NULL)
@@ -546,7 +552,11 @@ static bool start_call(struct http_pending *transfer)
                                        .deadline = clock_monotonic_ns() + call->timeout_ms * 1000000LL};
     if (fault != NULL)
         return fail(transfer, fault);
-    if (!read_url(transfer->arena, call->url, &transfer->course))
+    const char *home = call->operator_chose_address
+                           ? NULL
+                           : home_address(transfer->arena, &transfer->client->home, call->url);
+    transfer->course.is_home = home != NULL;
+    if (!read_url(transfer->arena, home != NULL ? home : call->url, &transfer->course))
         return fail(transfer, "the address is no http or https URL");
     return prepare_hop(transfer);
 }

@@ -6,14 +6,16 @@
 #define COUNTERSIGN_HTTP_CLIENT_H
 
 #include "http/exchange.h"
+#include "http/home.h"
 
 struct http_client;
 
 struct http_client_config {
-    const char *proxy;    /* NULL: the HTTPS_PROXY / NO_PROXY convention of the environment */
-    const char *ca_file;  /* NULL: the system's */
-    const char *allow;    /* comma list of networks that are allowed although private; "*" allows all */
-    unsigned connections; /* kept open at most */
+    const char *proxy;     /* NULL: the HTTPS_PROXY / NO_PROXY convention of the environment */
+    const char *ca_file;   /* NULL: the system's */
+    const char *allow;     /* comma list of networks that are allowed although private; "*" allows all */
+    unsigned connections;  /* kept open at most */
+    struct http_home home; /* the own API's calls take the short way; not those to an operator's address */
 };
 
 struct http_client *http_client_create(const struct http_client_config *config) NODISCARD;

@@ -132,7 +132,8 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
     tenant->http = http_client_create(&(struct http_client_config){.proxy = config->egress_proxy,
                                                                    .ca_file = config->egress_ca_file,
                                                                    .allow = config->egress_allow,
-                                                                   .connections = OUTGOING_CONNECTIONS});
+                                                                   .connections = OUTGOING_CONNECTIONS,
+                                                                   .home = {config->host, config->listen}});
     tenant->logs = log_writer_start(tenant->db);
     tenant->housekeeping = housekeeping_start(tenant->db, tenant->keyring);
     tenant->scripts = script_pool_start(
