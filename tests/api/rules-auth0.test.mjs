@@ -15,7 +15,7 @@ before(async () => {
   server = await startServer({ flags: ['--script-seconds=5'] });
   client = await server.webClient();
   user = await server.user({ nickname: 'ann', app_metadata: { plan: 'gold' } });
-  machine = await server.machineClient(['read:users', 'update:users', 'read:roles', 'create:user_tickets', 'read:clients']);
+  machine = await server.machineClient(['read:users', 'update:users', 'read:clients', 'create:guardian_enrollment_tickets']);
   for (const [key, value] of Object.entries({ ID: machine.client_id, SECRET: machine.client_secret, EMAIL: user.email }))
     await server.apiOk('PUT', `rules-configs/${key}`, { value });
 });
@@ -66,11 +66,12 @@ test('the ManagementClient by an application of its own', async () => {
     const {ManagementClient} = require('auth0');
     const management = new ManagementClient({domain: auth0.domain, clientId: configuration.ID, clientSecret: configuration.SECRET});
     const clients = await management.getClients();
-    const roles = await management.getUserRoles({id: user.user_id});
-    const ticket = await management.tickets.changePassword({user_id: user.user_id, result_url: 'https://app.test/'});
-    const permissions = await management.getUserPermissions({id: user.user_id});
+    const one = await management.clients.get({client_id: configuration.ID, fields: ['client_id', 'name'].join(','), include_fields: true});
+    const ticket = await management.createGuardianEnrollmentTicket({user_id: user.user_id});
     const enrollments = await management.users.getGuardianEnrollments({id: user.user_id});
-    return [Array.isArray(clients), roles, typeof ticket.ticket, permissions, enrollments];`), [true, [], 'string', [], []]);
+    const beyond = await management.getTenantSettings().catch((e) => [e.statusCode, /Insufficient scope/.test(e.message)]);
+    return [Array.isArray(clients), Object.keys(one), typeof ticket.ticket_url, enrollments, beyond];`),
+  [true, ['client_id', 'name'], 'string', [], [403, true]]);
 });
 
 test('the global auth0 is a client too, within its two scopes', async () => {
