@@ -58,6 +58,7 @@ struct http_pending {
 
     /* The hop under way. */
     struct curl_slist *headers;
+    struct curl_slist *connect_to;
     struct buffer body;
     struct http_pair *answer_headers;
     size_t answer_header_count;
@@ -187,8 +188,8 @@ struct http_client *http_client_create(const struct http_client_config *config)
     pthread_once(&once, init_libcurl);
     client->arena = arena;
     client->ca_file = arena_strdup(arena, config->ca_file);
-    client->home = (struct http_home){.host = arena_strdup(arena, config->home.host),
-                                      .listen = arena_strdup(arena, config->home.listen)};
+    client->home = (struct http_home){arena_strdup(arena, config->home.host),
+                                      arena_strdup(arena, config->home.listen), config->home.tls};
     proxies_read(arena, config->proxy, &client->proxies);
     if (!egress_parse(arena, config->allow, &client->egress, &wrong))
         LOG_ERROR("http.egress_allow_broken", LOG_TEXT("entry", wrong));
@@ -269,8 +270,6 @@ static void add_headers(struct http_pending *transfer)
                                  ? arena_printf(transfer->arena, "%s;", header->name)
                                  : arena_printf(transfer->arena, "%s: %s", header->name, header->value));
     }
-    if (course->is_home)
-        add_header(transfer, arena_printf(transfer->arena, "Host: %s", transfer->client->home.host));
     if (!has_agent)
         add_header(transfer, "User-Agent: Countersign/" COUNTERSIGN_VERSION);
     add_header(transfer, "Expect:");
@@ -323,6 +322,11 @@ static void set_up(struct http_pending *transfer, const char *proxy, int64_t lef
     set_method(transfer);
     curl_easy_setopt(easy, CURLOPT_URL, course->url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    if (course->is_home) {
+        transfer->connect_to =
+            curl_slist_append(NULL, home_listener(transfer->arena, &transfer->client->home));
+        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer->connect_to);
+    }
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -459,8 +463,9 @@ static void end_hop(struct http_pending *transfer)
 {
     curl_easy_cleanup(transfer->item.easy);
     curl_slist_free_all(transfer->headers);
+    curl_slist_free_all(transfer->connect_to);
     transfer->item.easy = NULL;
-    transfer->headers = NULL;
+    transfer->headers = transfer->connect_to = NULL;
 }
 
 /* Whether the answer leads on; then the next request is ready. */

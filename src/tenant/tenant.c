@@ -129,11 +129,13 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
         &(struct password_costs){
             .memory_kib = config->password_memory_kib, .passes = config->password_passes, .parallelism = 1},
         places, config->password_queue);
-    tenant->http = http_client_create(&(struct http_client_config){.proxy = config->egress_proxy,
-                                                                   .ca_file = config->egress_ca_file,
-                                                                   .allow = config->egress_allow,
-                                                                   .connections = OUTGOING_CONNECTIONS,
-                                                                   .home = {config->host, config->listen}});
+    tenant->http = http_client_create(&(struct http_client_config){
+        .proxy = config->egress_proxy,
+        .ca_file = config->egress_ca_file,
+        .allow = config->egress_allow,
+        .connections = OUTGOING_CONNECTIONS,
+
+        .home = {config->host, config->listen, config->tls_certificate != NULL}});
     tenant->logs = log_writer_start(tenant->db);
     tenant->housekeeping = housekeeping_start(tenant->db, tenant->keyring);
     tenant->scripts = script_pool_start(

@@ -69,7 +69,7 @@ test('the ManagementClient by an application of its own', async () => {
     const one = await management.clients.get({client_id: configuration.ID, fields: ['client_id', 'name'].join(','), include_fields: true});
     const ticket = await management.createGuardianEnrollmentTicket({user_id: user.user_id});
     const enrollments = await management.users.getGuardianEnrollments({id: user.user_id});
-    const beyond = await management.getTenantSettings().catch((e) => [e.statusCode, /Insufficient scope/.test(e.message)]);
+    const beyond = await management.getRules().catch((e) => [e.statusCode, /Insufficient scope/.test(e.message)]);
     return [Array.isArray(clients), Object.keys(one), typeof ticket.ticket_url, enrollments, beyond];`),
   [true, ['client_id', 'name'], 'string', [], [403, true]]);
 });

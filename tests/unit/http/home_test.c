@@ -15,12 +15,15 @@ static void own_calls_go_to_the_listener(void **state)
 {
     (void)state;
     assert_string_equal(home_address(arena, &home, "https://login.test/api/v2/users/auth0%7C1?fields=a%20b"),
-                        "http://127.0.0.1:3000/api/v2/users/auth0%7C1?fields=a%20b");
-    assert_string_equal(home_address(arena, &home, "https://LOGIN.test:443/oauth/token"),
-                        "http://127.0.0.1:3000/oauth/token");
+                        "http://login.test/api/v2/users/auth0%7C1?fields=a%20b");
+    assert_string_equal(home_listener(arena, &home), "::127.0.0.1:3000");
+    struct http_home tls = {.host = "login.test:8443", .listen = "login.test:8443", .tls = true};
+    assert_string_equal(home_address(arena, &tls, "https://LOGIN.test:8443/oauth/token"),
+                        "https://LOGIN.test:8443/oauth/token");
     struct http_home dev = {.host = "localhost:3000", .listen = "[::]:3000"};
     assert_string_equal(home_address(arena, &dev, "https://localhost:3000/.well-known/jwks.json"),
-                        "http://[::1]:3000/.well-known/jwks.json");
+                        "http://localhost:3000/.well-known/jwks.json");
+    assert_string_equal(home_listener(arena, &dev), "::[::1]:3000");
 }
 
 static void other_hosts_and_ports_do_not(void **state)
