@@ -33,6 +33,11 @@ static double waiting(const void *of)
     return load_of(of).waiting;
 }
 
+static double streams(const void *of)
+{
+    return load_of(of).streams;
+}
+
 static double passwords_waiting(const void *of)
 {
     const struct tenant *tenant = of;
@@ -47,6 +52,7 @@ struct metrics_listener *serve_metrics(const struct http_server *server, const s
         {"countersign_http_requests", "Requests that are being read, worked on or answered.", requests,
          server},
         {"countersign_http_queue", "Requests that wait for a thread.", waiting, server},
+        {"countersign_http_streams", "Pages that wait for events.", streams, server},
         {"countersign_password_queue", "Passwords that wait to be hashed.", passwords_waiting, tenant},
     };
     return metrics_serve(tenant->config->metrics_listen, arena_copy(arena, gauges, sizeof gauges),

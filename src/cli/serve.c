@@ -9,6 +9,7 @@
 #include "cli/metrics.h"
 #include "cli/notify_socket.h"
 #include "http/server.h"
+#include "store/signal.h"
 #include "tenant/tenant.h"
 
 #include "login/routes.h"
@@ -26,6 +27,7 @@ enum {
     BODY_BYTES = 1024 * 1024,
     STOP_SECONDS = 15, /* what running requests have to end, less than a service manager's patience */
     LOOPS = 2,
+    HEARTBEAT_SECONDS = 25, /* proxies close what says nothing for a minute */
 };
 
 struct serving {
@@ -39,6 +41,26 @@ struct serving {
     struct metrics_listener *metrics;   /* NULL where none are wished */
     struct http_server *dev_tls_server; /* NULL where not asked for */
 };
+
+/* What changed in the store wakes the pages that wait for it. */
+static void wake(void *server, const char *topic)
+{
+    http_server_wake(server, topic);
+}
+
+static bool start_to_wake(struct serving *serving, struct http_server *server, const char **error)
+{
+    *error = "the store's signals cannot be listened to";
+    return signal_listen(serving->tenant->db, wake, server);
+}
+
+static void stop_server(struct serving *serving, struct http_server **server)
+{
+    if (*server == NULL)
+        return;
+    signal_unlisten(serving->tenant->db, wake, *server);
+    http_server_stop(server, STOP_SECONDS);
+}
 
 /* What no route answers: JSON as Auth0's APIs say it, whatever asked. */
 static void reply_not_found(struct http_exchange *x)
@@ -84,6 +106,9 @@ static bool start(struct serving *serving, const char **error)
                                           .queue = config->queue,
                                           .connections = config->connections,
                                           .connections_per_address = config->connections_per_address,
+                                          .streams = config->streams,
+                                          .streams_per_address = config->streams_per_address,
+                                          .heartbeat_seconds = HEARTBEAT_SECONDS,
                                           .header_bytes = HEADER_BYTES,
                                           .body_bytes = BODY_BYTES,
                                           .request_seconds = config->request_seconds,
@@ -94,7 +119,7 @@ static bool start(struct serving *serving, const char **error)
                                           .finished = serve_finished,
                                           .cross_origin = oauth_cross_origin};
     serving->server = http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
-    if (serving->server == NULL)
+    if (serving->server == NULL || !start_to_wake(serving, serving->server, error))
         return false;
     if (config->metrics_listen != NULL) {
         serving->metrics = serve_metrics(serving->server, serving->tenant, serving->arena, error);
@@ -108,16 +133,14 @@ static bool start(struct serving *serving, const char **error)
     listener.listen = config->dev_tls_listen;
     serving->dev_tls_server =
         http_server_start(&listener, serving->router, serving->tenant, serving->arena, error);
-    return serving->dev_tls_server != NULL;
+    return serving->dev_tls_server != NULL && start_to_wake(serving, serving->dev_tls_server, error);
 }
 
 static void stop(struct serving *serving)
 {
     metrics_stop(&serving->metrics);
-    if (serving->dev_tls_server != NULL)
-        http_server_stop(&serving->dev_tls_server, STOP_SECONDS);
-    if (serving->server != NULL)
-        http_server_stop(&serving->server, STOP_SECONDS);
+    stop_server(serving, &serving->dev_tls_server);
+    stop_server(serving, &serving->server);
     tenant_close(&serving->tenant);
     if (serving->router != NULL)
         http_router_free(&serving->router);

@@ -6,12 +6,16 @@
 #include "http/form.h"
 #include "http/forwarded.h"
 #include "http/headers.h"
+#include "http/streams.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+
+enum { STREAM_BLOCK_BYTES = 1024 };
 
 enum { MOST_HEADERS = 100, DRAIN_FACTOR = 4 /* of the largest body: what a refused client may still send */ };
 
@@ -223,6 +227,7 @@ static void find_route(struct call *call, const char *method)
     const struct http_router *router = call->site->router;
     bool is_head = strcmp(method, "HEAD") == 0;
 
+    call->is_head = is_head;
     x->request.method = is_head ? "GET" : arena_strdup(x->arena, method);
     call->route =
         http_router_match(router, x->arena, x->request.method, x->request.path, &x->request.parameters);
@@ -392,6 +397,21 @@ static bool has_room(const struct call *call)
     return needed <= call->site->config.header_bytes + CALL_ANSWER_HEAD_BYTES;
 }
 
+/* NULL, and `made` is gone, where a header cannot be added. */
+static struct MHD_Response *with_headers(const struct call *call, struct MHD_Response *made)
+{
+    if (made == NULL)
+        return NULL;
+    for (const struct http_header_list *header = call->exchange.response.headers; header != NULL;
+         header = header->next)
+        if (header->value[0] != '\0' &&
+            MHD_add_response_header(made, header->name, header->value) != MHD_YES) {
+            MHD_destroy_response(made);
+            return NULL;
+        }
+    return made;
+}
+
 struct MHD_Response *call_response(struct call *call)
 {
     struct http_response *response = &call->exchange.response;
@@ -411,13 +431,48 @@ struct MHD_Response *call_response(struct call *call)
     }
     struct MHD_Response *made = MHD_create_response_from_buffer(
         is_bare ? 0 : response->body.size, (void *)(uintptr_t)response->body.data, MHD_RESPMEM_PERSISTENT);
-    if (made == NULL)
-        return NULL;
-    for (const struct http_header_list *header = response->headers; header != NULL; header = header->next)
-        if (header->value[0] != '\0' &&
-            MHD_add_response_header(made, header->name, header->value) != MHD_YES) {
-            MHD_destroy_response(made);
-            return NULL;
-        }
-    return made;
+    return with_headers(call, made);
+}
+
+/* --- streams --- */
+
+const char *call_stream_head(struct call *call)
+{
+    struct http_exchange *x = &call->exchange;
+    struct buffer head = buffer_create(x->arena, CALL_ANSWER_HEAD_BYTES);
+    char date[sizeof "Thu, 01 Jan 1970 00:00:00 GMT"];
+    struct tm when;
+    time_t now = (time_t)(clock_now_ms() / 1000);
+
+    call->closes = true;
+    add_standing_headers(call);
+    gmtime_r(&now, &when);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &when);
+    buffer_printf(&head, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date);
+    for (const struct http_header_list *header = x->response.headers; header != NULL; header = header->next)
+        if (header->value[0] != '\0')
+            buffer_printf(&head, "%s: %s\r\n", header->name, header->value);
+    buffer_add(&head, "\r\n");
+    return head.overflowed ? NULL : buffer_text(&head);
+}
+
+static void suspend(void *mhd)
+{
+    MHD_suspend_connection(mhd);
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *data, size_t size)
+{
+    struct call *call = context;
+    (void)position;
+    int64_t count = stream_read(call->stream, data, size, suspend);
+    return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)count;
+}
+
+struct MHD_Response *call_stream_response(struct call *call)
+{
+    call->closes = true;
+    add_standing_headers(call);
+    return with_headers(call, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+                                                                read_stream, call, NULL));
 }

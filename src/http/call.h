@@ -33,6 +33,7 @@ enum call_stage {
     CALL_WORKING = 3,  /* on a request thread */
     CALL_ANSWERED = 4, /* the handler has run */
     CALL_SENDING = 5,
+    CALL_STREAMING = 6, /* a lent connection's stream */
 };
 
 struct call {
@@ -46,7 +47,9 @@ struct call {
     size_t head_bytes; /* of the request */
     size_t dropped;    /* bytes of a refused body */
     enum call_stage stage;
+    struct stream *stream; /* lent: to be let go with the call */
     bool is_preflight;
+    bool is_head;
     bool closes;   /* the connection ends with this answer */
     int64_t began; /* when the request was complete, or refused */
 };
@@ -77,5 +80,10 @@ void call_refuse(struct call *call, int status, const char *message);
  * The answer for libmicrohttpd, with the headers that every answer has. Its body lives as long as the call.
  */
 struct MHD_Response *call_response(struct call *call) NODISCARD;
+
+/* The head of an answer whose body ends with its connection, for a stream that is taken away from libmicrohttpd. */
+const char *call_stream_head(struct call *call) NODISCARD;
+/* The answer of a stream on a connection that stays libmicrohttpd's: the call's own `stream`. */
+struct MHD_Response *call_stream_response(struct call *call) NODISCARD;
 
 #endif

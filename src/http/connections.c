@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/address_counts.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -12,9 +13,8 @@
 #include <time.h>
 
 enum {
-    SHARDS = 16,        /* the watch locks one at a time */
-    LEAST_RATE = 4096,  /* bytes a second that a client must take of a long answer */
-    ADDRESS_ROWS = 1024 /* of the table of addresses */
+    SHARDS = 16,       /* the watch locks one at a time */
+    LEAST_RATE = 4096, /* bytes a second that a client must take of a long answer */
 };
 
 static const int64_t second = 1000000000;
@@ -33,12 +33,6 @@ struct connection {
     bool has_begun;
 };
 
-struct address_count {
-    struct address_count *next;
-    struct address key;
-    unsigned count;
-};
-
 struct shard {
     pthread_mutex_t lock;
     struct connection *first;
@@ -51,8 +45,7 @@ struct connections {
     _Atomic unsigned count;
     _Atomic bool is_draining;
 
-    pthread_mutex_t address_lock;
-    struct address_count *addresses[ADDRESS_ROWS];
+    struct address_counts *addresses;
 
     pthread_mutex_t stop_lock;
     pthread_cond_t stop_came;
@@ -61,47 +54,6 @@ struct connections {
 };
 
 /* --- addresses --- */
-
-static struct address key_of(const struct address *peer)
-{
-    struct address key = *peer;
-    if (!address_is_ipv4(peer))
-        memset(key.bytes + 8, 0, 8);
-    return key;
-}
-
-static struct address_count **row_of(struct connections *connections, const struct address *key)
-{
-    uint32_t hash = 2166136261U;
-    for (size_t i = 0; i < sizeof key->bytes; i++)
-        hash = (hash ^ key->bytes[i]) * 16777619U;
-    struct address_count **row = &connections->addresses[hash % ADDRESS_ROWS];
-    while (*row != NULL && !address_equal(&(*row)->key, key))
-        row = &(*row)->next;
-    return row;
-}
-
-/* Adds to, or takes from, an address's connections; how many it then has. */
-static unsigned count_address(struct connections *connections, const struct address *peer, bool opened)
-{
-    struct address key = key_of(peer);
-    pthread_mutex_lock(&connections->address_lock);
-    struct address_count **row = row_of(connections, &key);
-    if (*row == NULL) {
-        *row = calloc(1, sizeof **row);
-        if (*row == NULL)
-            abort();
-        (*row)->key = key;
-    }
-    unsigned count = (*row)->count += opened ? 1U : -1U;
-    if (count == 0) {
-        struct address_count *gone = *row;
-        *row = gone->next;
-        free(gone);
-    }
-    pthread_mutex_unlock(&connections->address_lock);
-    return count;
-}
 
 static bool is_limited(const struct connections *connections, const struct address *peer)
 {
@@ -115,12 +67,7 @@ bool connections_admit(struct connections *connections, const struct sockaddr *p
         return false;
     if (!is_limited(connections, &address))
         return true;
-    struct address key = key_of(&address);
-    pthread_mutex_lock(&connections->address_lock);
-    const struct address_count *found = *row_of(connections, &key);
-    bool is_within = found == NULL || found->count < connections->limits.per_address;
-    pthread_mutex_unlock(&connections->address_lock);
-    return is_within;
+    return address_counts_of(connections->addresses, &address) < connections->limits.per_address;
 }
 
 /* --- the watch --- */
@@ -241,7 +188,7 @@ struct connections *connections_start(const struct connections_limits *limits)
     connections->limits = *limits;
     for (unsigned i = 0; i < SHARDS; i++)
         pthread_mutex_init(&connections->shards[i].lock, NULL);
-    pthread_mutex_init(&connections->address_lock, NULL);
+    connections->addresses = address_counts_create();
     pthread_mutex_init(&connections->stop_lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -249,6 +196,7 @@ struct connections *connections_start(const struct connections_limits *limits)
     pthread_cond_init(&connections->stop_came, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&connections->watch, NULL, watch, connections) != 0) {
+        address_counts_free(&connections->addresses);
         free(connections);
         return NULL;
     }
@@ -267,7 +215,7 @@ void connections_stop(struct connections **connections)
     pthread_join(table->watch, NULL);
     for (unsigned i = 0; i < SHARDS; i++)
         pthread_mutex_destroy(&table->shards[i].lock);
-    pthread_mutex_destroy(&table->address_lock);
+    address_counts_free(&table->addresses);
     pthread_mutex_destroy(&table->stop_lock);
     pthread_cond_destroy(&table->stop_came);
     free(table);
@@ -288,7 +236,7 @@ struct connection *connections_open(struct connections *connections, int fd, con
     connection_waits(connections, connection);
     connection->wait_seen = atomic_load(&connection->waits_since);
     /* Two loops may both have let the last one in. */
-    if (count_address(connections, &connection->peer, true) > connections->limits.per_address &&
+    if (address_counts_add(connections->addresses, &connection->peer) > connections->limits.per_address &&
         is_limited(connections, &connection->peer))
         shutdown(fd, SHUT_RDWR);
     atomic_fetch_add_explicit(&connections->count, 1, memory_order_relaxed);
@@ -312,7 +260,7 @@ void connections_close(struct connections *connections, struct connection *conne
     if (connection->next != NULL)
         connection->next->place = connection->place;
     pthread_mutex_unlock(&shard->lock);
-    count_address(connections, &connection->peer, false);
+    address_counts_give_back(connections->addresses, &connection->peer);
     atomic_fetch_sub_explicit(&connections->count, 1, memory_order_relaxed);
     free(connection);
 }

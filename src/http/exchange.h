@@ -36,10 +36,13 @@ struct http_request {
     const char *request_id;
 };
 
+struct http_stream;
+
 struct http_response {
     int status; /* 200 unless set */
     struct bytes body;
     struct http_header_list *headers;
+    const struct http_stream *stream; /* set by http_reply_stream */
 };
 
 struct http_exchange {

@@ -7,6 +7,7 @@
 #include "http/certificate.h"
 #include "http/connections.h"
 #include "http/listener.h"
+#include "http/streams.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -36,6 +37,7 @@ struct http_server {
     struct arena *arena;
     struct connections *connections;
     struct workers *workers;
+    struct streams *streams;
     int listener;
     struct loops current;
     struct loops older[MOST_OLDER]; /* of former certificates, until their last connection has ended */
@@ -99,6 +101,66 @@ static enum MHD_Result send_answer(struct http_server *server, struct call *call
     return result;
 }
 
+static void resume(void *mhd)
+{
+    MHD_resume_connection(mhd);
+}
+
+/* TLS stays libmicrohttpd's: it asks for the stream's bytes. */
+static enum MHD_Result lend_to_stream(struct call *call)
+{
+    struct MHD_Response *response = call_stream_response(call);
+    if (response == NULL)
+        return MHD_NO;
+    connection_works(connection_of(call->mhd));
+    stream_lend(call->stream, resume, call->mhd);
+    call->stage = CALL_STREAMING;
+    enum MHD_Result result = MHD_queue_response(call->mhd, 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/*
+ * A plain connection changes hands: the stream goes on with a copy of the descriptor, and libmicrohttpd closes its own
+ * (without a shutdown, as MHD_USE_TURBO promises) and forgets all the memory that it had for it.
+ */
+static enum MHD_Result give_to_stream(struct http_server *server, struct call *call)
+{
+    int fd = MHD_get_connection_info(call->mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const char *head = call_stream_head(call);
+    int own = head != NULL ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    struct stream *stream = call->stream;
+
+    call->stream = NULL;
+    if (own < 0) {
+        stream_let_go(stream);
+        return MHD_NO;
+    }
+    if (server->site.config.finished != NULL)
+        server->site.config.finished(server->site.context, &call->exchange, call->route,
+                                     clock_monotonic_ns() - call->began);
+    stream_take(stream, own, head);
+    return MHD_NO;
+}
+
+static enum MHD_Result send_stream(struct http_server *server, struct call *call)
+{
+    struct http_exchange *x = &call->exchange;
+    struct address person;
+
+    if (!address_parse(x->request.client_ip, &person))
+        person = *connection_peer(connection_of(call->mhd));
+    if (!call->is_head)
+        call->stream = streams_open(server->streams, x->response.stream, &person);
+    if (call->is_head || call->stream == NULL) {
+        if (!call->is_head)
+            call_refuse(call, 503, "Too many pages wait for events; this one has to ask again.");
+        return send_answer(server, call);
+    }
+    return server->site.config.certificate_file != NULL ? lend_to_stream(call)
+                                                        : give_to_stream(server, call);
+}
+
 static void run_on_thread(struct work *work)
 {
     struct call *call = (struct call *)(void *)work;
@@ -149,6 +211,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     }
     if (call->stage == CALL_READING)
         return dispatch(server, call);
+    if (call->stage == CALL_ANSWERED && call->exchange.response.stream != NULL)
+        return send_stream(server, call);
     if (call->stage == CALL_REFUSED || call->stage == CALL_ANSWERED)
         return send_answer(server, call);
     return MHD_YES;
@@ -163,7 +227,10 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **own,
     (void)code;
     if (call == NULL)
         return;
-    if (call->stage == CALL_SENDING && server->site.config.finished != NULL)
+    if (call->stream != NULL)
+        stream_let_go(call->stream);
+    if ((call->stage == CALL_SENDING || call->stage == CALL_STREAMING) &&
+        server->site.config.finished != NULL)
         server->site.config.finished(server->site.context, &call->exchange, call->route,
                                      clock_monotonic_ns() - call->began);
     call_destroy(&call);
@@ -210,7 +277,11 @@ static bool read_config(struct http_server *server, const struct http_server_con
             arena_printf(server->arena, "trusted_proxies: %s is neither an address nor a network", wrong);
         return false;
     }
-    own->connections = listener_raise_limit(own->connections);
+    unsigned places = listener_raise_limit(own->connections + own->streams);
+    if (places < own->connections + own->streams) {
+        own->streams = places / 2 < own->streams ? places / 2 : own->streams;
+        own->connections = places - own->streams;
+    }
     server->site.keep_alive = arena_printf(server->arena, "timeout=%u", own->idle_seconds);
     return true;
 }
@@ -271,6 +342,7 @@ static void release(struct http_server **server)
 {
     struct arena *arena = (*server)->arena;
     workers_stop(&(*server)->workers);
+    streams_stop(&(*server)->streams);
     connections_stop(&(*server)->connections);
     if ((*server)->listener >= 0)
         close((*server)->listener);
@@ -305,7 +377,15 @@ struct http_server *http_server_start(const struct http_server_config *config,
                                                            .request_seconds = own->request_seconds,
                                                            .idle_seconds = own->idle_seconds,
                                                            .unlimited = server->site.trusted});
-        if (server->workers != NULL && server->connections != NULL)
+        if (server->workers != NULL)
+            server->streams =
+                streams_start(&(struct streams_config){.total = own->streams,
+                                                       .per_address = own->streams_per_address,
+                                                       .heartbeat_seconds = own->heartbeat_seconds,
+                                                       .turns = own->workers > 1 ? own->workers / 2 : 1,
+                                                       .workers = server->workers,
+                                                       .context = context});
+        if (server->streams != NULL && server->connections != NULL)
             server->current.daemon = start_daemon(server, arena, error);
         if (server->current.daemon != NULL)
             return server;
@@ -362,7 +442,13 @@ void http_server_load(const struct http_server *server, struct http_server_load 
         .connections = connections_count(server->connections),
         .requests = atomic_load_explicit(&server->open_calls, memory_order_relaxed),
         .waiting = workers_waiting(server->workers),
+        .streams = streams_count(server->streams),
     };
+}
+
+void http_server_wake(struct http_server *server, const char *topic)
+{
+    streams_wake(server->streams, topic);
 }
 
 /* Until no request is open, or the time is over. */
@@ -383,6 +469,7 @@ void http_server_stop(struct http_server **server, unsigned seconds)
     quiesce(&stopping->current);
     /* Refuses new clients at once; closed when no loop can be looking at it any more. */
     shutdown(stopping->listener, SHUT_RDWR);
+    streams_close(stopping->streams);
     wait_for_calls(stopping, clock_monotonic_ns() + (int64_t)seconds * 1000000000);
     connections_cut_all(stopping->connections);
     /* Handlers that still run are waited for: threads cannot be ended, and their own limits are short. */

@@ -17,6 +17,9 @@ struct http_server_config {
     unsigned queue;     /* requests that may wait for one; past it 503 */
     unsigned connections;
     unsigned connections_per_address;
+    unsigned streams;             /* open at most (http/stream.h), beside the connections */
+    unsigned streams_per_address; /* of a person; 0: no limit */
+    unsigned heartbeat_seconds;   /* of streams; at most 62 */
     size_t header_bytes;
     size_t body_bytes;
     unsigned request_seconds;     /* from a request's first byte to its last */
@@ -54,11 +57,15 @@ struct http_server_load {
     unsigned connections; /* open */
     unsigned requests;    /* open, from their first line to the last byte of the answer */
     unsigned waiting;     /* for a request thread */
+    unsigned streams;     /* open */
 };
 void http_server_load(const struct http_server *server, struct http_server_load *load);
 
+/* Wakes the streams of a topic; NULL: all. From any thread, never blocks for long: fit for signal_listen. */
+void http_server_wake(struct http_server *server, const char *topic);
+
 /*
- * Stops accepting, lets open requests end for at most `seconds`, then closes; *server becomes NULL. Handlers
+ * Stops accepting, ends streams, lets open requests end for at most `seconds`, then closes; *server becomes NULL. Handlers
  * that still run then are waited for: their own limits are short.
  */
 void http_server_stop(struct http_server **server, unsigned seconds);

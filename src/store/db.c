@@ -5,6 +5,7 @@
 #include "store/doc_cache.h"
 #include "store/driver.h"
 #include "store/migrations.h"
+#include "store/signals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +24,17 @@ enum db_result db_open(const char *where, unsigned connections, struct arena *ar
         result = postgres_driver.open(where, connections, arena, db, error);
     else
         *error = "a store is named sqlite:PATH or postgresql://…";
-    if (result == DB_OK)
+    if (result == DB_OK) {
         (*db)->documents = doc_cache_create();
+        (*db)->signals = signals_create(db_kind_of(*db) == DB_POSTGRES ? where : NULL);
+    }
     return result;
 }
 
 void db_close(struct db **db)
 {
     if (*db != NULL) {
+        signals_free(&(*db)->signals);
         doc_cache_free(&(*db)->documents);
         (*db)->driver->close(*db);
     }
@@ -68,7 +72,13 @@ static enum db_result finish(struct db_tx **tx, bool keep)
 {
     struct db_tx *ending = *tx;
     *tx = NULL;
-    return ending == NULL ? DB_OK : ending->db->driver->finish(ending, keep);
+    if (ending == NULL)
+        return DB_OK;
+    struct db *db = ending->db;
+    struct raised *raised = ending->raised;
+    enum db_result result = db->driver->finish(ending, keep);
+    signals_settle(db->signals, &raised, keep && result == DB_OK);
+    return result;
 }
 
 void db_end(struct db_tx **tx)

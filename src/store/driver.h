@@ -5,10 +5,13 @@
 #include "store/db.h"
 
 struct doc_cache;
+struct signals;
+struct raised;
 
 struct db {
     const struct db_driver *driver;
     struct doc_cache *documents;
+    struct signals *signals;
 };
 
 struct db_tx {
@@ -16,6 +19,7 @@ struct db_tx {
     bool writing;
     bool broken;   /* a statement failed: nothing but the end may follow */
     unsigned slot; /* of the pool; different for two writes at once of one process */
+    struct raised *raised;
 };
 
 struct db_query {

@@ -37,6 +37,8 @@ struct config {
     unsigned queue;
     unsigned connections;
     unsigned connections_per_address;
+    unsigned streams;
+    unsigned streams_per_address;
     unsigned request_seconds;
     unsigned idle_seconds;
     unsigned database_connections;

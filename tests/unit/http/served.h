@@ -137,7 +137,7 @@ static void start(const struct http_server_config *config)
     port = http_server_port(server);
 }
 
-static int enter(void **state)
+UNUSED static int enter(void **state)
 {
     struct http_server_config config = usual_config();
     (void)state;
