@@ -87,6 +87,15 @@ static bool streams_become(unsigned count)
     return open_streams() == count;
 }
 
+/* The same for turns that were begun. */
+static bool turns_reach(unsigned count)
+{
+    int64_t until = clock_monotonic_ns() + 10000000000;
+    while (atomic_load(&turns) < count && clock_monotonic_ns() < until)
+        sched_yield();
+    return atomic_load(&turns) >= count;
+}
+
 static int open_stream(const char *query)
 {
     int fd = raw_connect(port);
@@ -281,12 +290,15 @@ static void thousands_come_and_go(void **state)
     setrlimit(RLIMIT_NOFILE, &limit);
     unsigned many = limit.rlim_cur > 3 * MANY ? MANY : 200;
     for (int round = 0; round < 2; round++) {
+        atomic_store(&turns, 0);
         for (unsigned i = 0; i < many; i++) {
             fds[i] = open_stream(i % 2 == 0 ? "topic=even&key=a" : "topic=odd&key=b");
             if (i % 32 == 31)
                 read_to(fds[i], "data: 1\n\n");
         }
         assert_true(streams_become(many));
+        /* A wake before a stream's first turn would be that turn. */
+        assert_true(turns_reach(many));
         http_server_wake(server, "even");
         for (unsigned i = 1; i < many; i += 2)
             close(fds[i]);
