@@ -12,6 +12,7 @@
 #include "store/signal.h"
 #include "tenant/tenant.h"
 
+#include "guardian/routes.h"
 #include "login/routes.h"
 #include "management/routes.h"
 #include "oauth/routes.h"
@@ -75,8 +76,8 @@ static void reply_not_found(struct http_exchange *x)
 
 static struct http_router *make_router(const struct config *config)
 {
-    struct http_routes tables[6] = {health_routes, oauth_routes, login_routes, management_routes};
-    size_t count = 4;
+    struct http_routes tables[7] = {health_routes, oauth_routes, login_routes, management_routes, widget_routes};
+    size_t count = 5;
 
     if (config->dev) {
         tables[count++] = dev_routes;

@@ -25,6 +25,8 @@ struct factor_call {
     bool additional; /* enrolling: an enrolled user may add one (a ticket that allows it, an MFA API token) */
     /* Enrolling: the pending authenticator that the new one takes the place of; or NULL. */
     const char *replaces;
+    /* Enrolling: the recovery code that was shown already, should one be made; NULL: a fresh one. */
+    const char *announced_code;
     bool again;  /* a challenge that was asked for already is sent once more */
     int64_t now; /* ms */
     int64_t

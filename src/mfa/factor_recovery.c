@@ -9,9 +9,14 @@
 
 enum { CODE_LENGTH = 24 };
 
+const char *recovery_code_invent(struct arena *arena)
+{
+    return random_text(arena, RANDOM_UPPER_ALPHANUMERIC, CODE_LENGTH);
+}
+
 enum factor_result recovery_code_create(struct factor_call *call, struct db_tx *tx, const char **code)
 {
-    char *fresh = random_text(call->arena, RANDOM_UPPER_ALPHANUMERIC, CODE_LENGTH);
+    const char *fresh = call->announced_code != NULL ? call->announced_code : recovery_code_invent(call->arena);
     struct authenticator authenticator = {
         .id = random_id(call->arena, "dev_", 16),
         .user_id = call->user->user_id,
@@ -35,7 +40,7 @@ static enum factor_result verify_recovery(struct factor_call *call, struct db_tx
         *c = (char)toupper((unsigned char)*c);
     if (strlen(upper) != CODE_LENGTH || strspn(upper, RANDOM_UPPER_ALPHANUMERIC) != CODE_LENGTH)
         return FACTOR_BAD_FORMAT;
-    char *fresh = random_text(call->arena, RANDOM_UPPER_ALPHANUMERIC, CODE_LENGTH);
+    const char *fresh = recovery_code_invent(call->arena);
     enum db_result result =
         authenticator_replace_code(tx, authenticator->user_id, token_hash(call->arena, upper),
                                    token_hash(call->arena, fresh), call->now);

@@ -82,6 +82,9 @@ enum db_result mfa_remove_all(struct tenant *tenant, struct db_tx *tx, struct ar
 enum db_result mfa_regenerate_recovery_code(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
                                             const char *user_id, const char **code) NODISCARD;
 
+/* A recovery code that nobody has yet: for factor_call.announced_code. */
+const char *recovery_code_invent(struct arena *arena) NODISCARD;
+
 /* Masks as Auth0 shows them: "XXXXXXXX4567" and "chuc****@exam*******". */
 char *mask_phone(struct arena *arena, const char *phone) NODISCARD;
 char *mask_email(struct arena *arena, const char *email) NODISCARD;

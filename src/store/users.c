@@ -170,6 +170,7 @@ enum db_result user_delete(struct db_tx *tx, const char *user_id)
         "DELETE FROM challenges WHERE user_id = ?",
         "DELETE FROM enrollment_tickets WHERE user_id = ?",
         "DELETE FROM remembered_browsers WHERE user_id = ?",
+        "DELETE FROM mfa_transactions WHERE user_id = ?",
         "DELETE FROM sessions WHERE user_id = ?",
         "DELETE FROM access_tokens WHERE user_id = ?",
         "DELETE FROM tickets WHERE user_id = ?",

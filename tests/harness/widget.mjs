@@ -1,0 +1,52 @@
+// The browser widget's package, auth0-guardian-js, as a page would use it.
+
+import { createRequire } from 'node:module';
+
+const guardian = createRequire(import.meta.url)('auth0-guardian-js');
+
+/** Calls something that takes a Node callback, and gives its result; a failure is thrown. */
+export function done(work) {
+  return new Promise((resolve, reject) => {
+    Promise.resolve(work((error, result) => (error ? reject(error) : resolve(result)))).catch(reject);
+  });
+}
+
+/** The same, where a failure is what is wanted. */
+export async function attempt(work) {
+  try {
+    await done(work);
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it succeeded');
+}
+
+/** The next event of that name; an error event fails it. */
+export function until(transaction, event, ms = 20_000) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no ${event} came`)), ms);
+    const settle = (end) => (value) => {
+      clearTimeout(timer);
+      end(value);
+    };
+    transaction.once(event, settle(resolve));
+    if (event !== 'error') transaction.once('error', settle(reject));
+  });
+}
+
+/** A page's transaction: by `ticket` or `requestToken`. */
+export async function startWidget(server, { mechanism = 'polling', serviceUrl, ...credentials }) {
+  const widget = guardian({
+    serviceUrl: serviceUrl ?? server.url('appliance-mfa'),
+    issuer: { label: 'Test tenant', name: 'test' },
+    accountLabel: 'ada@example.test',
+    stateCheckingMechanism: mechanism,
+    ...credentials,
+  });
+  const transaction = await done((callback) => widget.start(callback));
+  // As a page must: the package also emits what it hands to callbacks.
+  transaction.on('error', () => {});
+  return { widget, transaction };
+}
+
+export { guardian };
