@@ -12,6 +12,7 @@ static const struct command {
     {"serve", serve_main, "serve the tenant"},
     {"migrate", migrate_main, "bring the store's schema up to this version; serve does so by itself"},
     {"rekey", rekey_main, "seal all stored secrets under a new key"},
+    {"module", module_main, "add, list and remove modules that rules may require"},
     {"settings", settings_main, "print the table of settings as Markdown"},
     {"script-worker", script_worker_command, NULL},
 };

@@ -18,6 +18,7 @@ bool command_take_flag(int *argc, char **argv, const char *flag) NODISCARD;
 
 int init_main(int argc, char **argv);
 int migrate_main(int argc, char **argv);
+int module_main(int argc, char **argv);
 int rekey_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int settings_main(int argc, char **argv);

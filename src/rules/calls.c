@@ -2,12 +2,13 @@
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "script/modules.h"
 #include "store/users.h"
 #include "json/merge.h"
 
 #include <string.h>
 
-enum { UPDATE_TRIES = 5, TOKEN_SECONDS = 300, HTTP_CALLS_MOST = 50 };
+enum { UPDATE_TRIES = 5, TOKEN_SECONDS = 300, HTTP_CALLS_MOST = 50, MODULE_CALLS_MOST = 50 };
 
 /* One try at the update; DB_NOT_FOUND where another changed the user meanwhile, with *exists true. */
 static enum db_result try_update(struct rules_calls *calls, struct arena *arena, const char *user_id,
@@ -104,6 +105,23 @@ static const char *access_token(void *context, struct arena *arena, UNUSED yyjso
     return json_write_doc(arena, answer);
 }
 
+static const char *modules_of(void *context, struct arena *arena)
+{
+    const struct tenant *tenant = ((struct rules_calls *)context)->tenant;
+    return module_directory(arena, tenant->config->data);
+}
+
+static const char *module_versions(void *context, struct arena *arena, yyjson_val *arguments,
+                                   const char **error)
+{
+    return script_module_versions(modules_of(context, arena), arena, arguments, error);
+}
+
+static const char *module_text(void *context, struct arena *arena, yyjson_val *arguments, const char **error)
+{
+    return script_module_text(modules_of(context, arena), arena, arguments, error);
+}
+
 void rules_calls_allow(struct rules_calls *calls, struct script_job *job)
 {
     static const struct script_call table[] = {
@@ -111,6 +129,8 @@ void rules_calls_allow(struct rules_calls *calls, struct script_job *job)
         {"users.updateUserMetadata", 20, update_user_metadata},
         {"accessToken", 1, access_token},
         {"http", HTTP_CALLS_MOST, NULL},
+        {"module.versions", MODULE_CALLS_MOST, module_versions},
+        {"module.text", MODULE_CALLS_MOST, module_text},
     };
     job->calls = table;
     job->call_count = ARRAY_LENGTH(table);

@@ -209,7 +209,8 @@ static void add_calls(struct recording *r, yyjson_mut_val *entry, size_t stage)
     yyjson_mut_val *own = yyjson_mut_arr(r->doc);
     for (size_t i = 0; i < r->report->called_count; i++) {
         const struct script_called *called = &r->report->called[i];
-        if (called->stage != stage)
+        /* Looking for a module is no doing of the rule's. */
+        if (called->stage != stage || strncmp(called->name, "module.", 7) == 0)
             continue;
         if (called->is_http)
             add_http(r, http, called);

@@ -1,10 +1,11 @@
 #include "rules/try.h"
 
 #include "rules/program.h"
+#include "script/modules.h"
 
 #include <string.h>
 
-enum { UPDATES_MOST = 20, HTTP_CALLS_MOST = 50 };
+enum { UPDATES_MOST = 20, HTTP_CALLS_MOST = 50, MODULE_CALLS_MOST = 50 };
 
 struct trial {
     struct tenant *tenant;
@@ -39,6 +40,23 @@ static const char *access_token(UNUSED void *context, UNUSED struct arena *arena
     return NULL;
 }
 
+static const char *modules_of(void *context, struct arena *arena)
+{
+    const struct tenant *tenant = ((struct trial *)context)->tenant;
+    return module_directory(arena, tenant->config->data);
+}
+
+static const char *module_versions(void *context, struct arena *arena, yyjson_val *arguments,
+                                   const char **error)
+{
+    return script_module_versions(modules_of(context, arena), arena, arguments, error);
+}
+
+static const char *module_text(void *context, struct arena *arena, yyjson_val *arguments, const char **error)
+{
+    return script_module_text(modules_of(context, arena), arena, arguments, error);
+}
+
 static void put_context(yyjson_mut_doc *input, yyjson_val *given)
 {
     yyjson_mut_val *context = json_mut_member(yyjson_mut_doc_get_root(input), "context");
@@ -60,6 +78,8 @@ void rules_try(struct tenant *tenant, struct arena *arena, const struct rules_wi
         {"users.updateUserMetadata", UPDATES_MOST, update_user_metadata},
         {"accessToken", 1, access_token},
         {"http", HTTP_CALLS_MOST, NULL},
+        {"module.versions", MODULE_CALLS_MOST, module_versions},
+        {"module.text", MODULE_CALLS_MOST, module_text},
     };
     *tried = (struct rules_tried){.update_count = 0};
     struct trial trial = {.tenant = tenant, .tried = tried};

@@ -429,7 +429,8 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("stage", 1, host_stage),     JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
     JS_CFUNC_DEF("now", 0, host_now),         JS_CFUNC_DEF("random", 1, host_random),
     JS_CFUNC_DEF("encode", 1, host_encode),   JS_CFUNC_DEF("decode", 3, host_decode),
-    JS_CFUNC_DEF("natives", 0, host_natives), JS_CFUNC_DEF("mine", 0, host_mine),
+    JS_CFUNC_DEF("natives", 0, host_natives), JS_CFUNC_DEF("module", 2, host_module),
+    JS_CFUNC_DEF("mine", 0, host_mine),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

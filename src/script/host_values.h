@@ -28,6 +28,12 @@ bool host_crypto_add(JSContext *ctx, JSValueConst host) NODISCARD;
 bool host_keys_add(JSContext *ctx, JSValueConst host) NODISCARD;
 bool host_zlib_add(JSContext *ctx, JSValueConst host) NODISCARD;
 
+/*
+ * host.module(key, text): the value of the operator's module of that key. Where it is not compiled yet: undefined
+ * without a text, else it is compiled from that, and kept.
+ */
+JSValue host_module(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+
 /* Before the sandbox closes: has OpenSSL read what it reads from files, and seed its random numbers. */
 bool host_crypto_prepare(void) NODISCARD;
 

@@ -89,9 +89,10 @@ export async function bundleProgram(esbuild, entry, value, packages) {
     return {text: `(function () {${result.outputFiles[0].text}\nreturn ${value};})()`, inputs: inputs(result).map((path) => join(dirname(entry), path))};
 }
 
+// `part` is a file beside the package's main one, as require names it; `entry` a file that its own names do not reach.
 // `peers` are packages that stay outside, so that both sides share one: moment-timezone changes moment itself.
-export async function bundlePackage(esbuild, {folder, name, entry, browser, peers = [], adapter}) {
-    const from = entry || builtinModules.includes(name) ? './' + join('node_modules', name, entry || '.') + (entry ? '' : '/') : name;
+export async function bundlePackage(esbuild, {folder, name, part, entry, browser, peers = [], adapter}) {
+    const from = part ? `${name}/${part}` : entry || builtinModules.includes(name) ? './' + join('node_modules', name, entry || '.') + (entry ? '' : '/') : name;
     const result = await esbuild.build({
         ...common,
         stdin: {

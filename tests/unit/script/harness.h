@@ -87,10 +87,18 @@ static enum script_outcome UNUSED run_rules_with(struct arena *a, const char *us
     return script_run_job(pool, a, &job, out);
 }
 
+/* No operator added a module. */
+static const char *UNUSED no_modules(UNUSED void *context, UNUSED struct arena *a,
+                                     UNUSED yyjson_val *arguments, UNUSED const char **error)
+{
+    return "[]";
+}
+
 static enum script_outcome UNUSED run_rule(const char *rule)
 {
+    static const struct script_call calls[] = {{"module.versions", 10, no_modules}};
     return run_rules_with(arena, "{\"user_id\":\"auth0|1\",\"app_metadata\":{\"use_mfa\":true}}", &rule, 1,
-                          NULL, 0, NULL, &report);
+                          calls, 1, NULL, &report);
 }
 
 /* The message of the error that the rules ended with, or NULL. */

@@ -34,6 +34,7 @@ const DATABASES = ['mongodb', 'mongo', 'mongoose', 'monk', 'mongo-getdb', 'mysql
 
 export function makeModules(world) {
     const {host} = world;
+    const {parse, stringify} = JSON;
     const made = {};
     // What packages see as `global`: what they write there is not the rule's.
     const ground = Object.create(globalThis);
@@ -65,8 +66,9 @@ export function makeModules(world) {
     function missing(text, name) {
         if (DATABASES.includes(name))
             return fault('MODULE_NOT_FOUND', `Cannot find module '${text}'. ${INSTEAD}`);
+        const known = /^((?:@[^/@]+\/)?[^/@]+)(@[^/]+)?(\/.*)?$/.exec(text) || [text, name];
         return fault('MODULE_NOT_FOUND', `Cannot find module '${text}'. The operator of this server can add it: `
-            + `countersign module add ${/.@/.test(text) ? text.replace(/(.@[^/]*)\/.*/, '$1') : name + '@VERSION'}`);
+            + `countersign module add ${known[1]}${known[2] || '@VERSION'}${known[3] || ''}`);
     }
 
     // A module of Node's whose purpose is outside the sandbox: there to be loaded, not to be used.
@@ -82,20 +84,22 @@ export function makeModules(world) {
         });
     }
 
-    function runPackage(program) {
+    function runFunction(key, run) {
         const module = {exports: {}};
-        made[program] = module.exports;
+        made[key] = module.exports;
         world.loading.depth++;
         try {
-            host.load(program).call(module.exports, require, module, module.exports, ground);
+            run.call(module.exports, require, module, module.exports, ground);
         } catch (failed) {
-            delete made[program];
+            delete made[key];
             throw failed;
         } finally {
             world.loading.depth--;
         }
         return module.exports;
     }
+
+    const runPackage = (program) => runFunction(program, host.load(program));
 
     function keep(key, make) {
         if (!Object.hasOwn(made, key))
@@ -107,11 +111,45 @@ export function makeModules(world) {
         world.note(`${text} is not here: ${name}@${chosen.version} takes its place`);
     }
 
+    // The operator's modules of a name: [{version, key}].
+    const added = {};
+    function addedVersions(name, entry) {
+        const place = entry === undefined ? name : `${name}/${entry}`;
+        if (!Object.hasOwn(added, place))
+            added[place] = parse(host.ask('module.versions', stringify({name, entry})));
+        return added[place];
+    }
+
+    function runAdded({key}) {
+        let run = host.module(key);
+        if (run === undefined)
+            run = host.module(key, parse(host.ask('module.text', stringify({key}))));
+        return runFunction(key, run);
+    }
+
+    // One of the operator's, where it is the very version, or nearer to it than what is built in.
+    function requireAdded(text, name, version, entry, builtIn) {
+        const versions = addedVersions(name, entry);
+        if (versions.length === 0)
+            return undefined;
+        const chosen = choose([...builtIn, ...versions.map((one) => one.version)], version === undefined ? 'latest' : version);
+        const found = versions.find((one) => one.version === chosen.version);
+        if (!found)
+            return undefined;
+        if (!chosen.isExact)
+            note(text, name, chosen);
+        return {exported: keep(found.key, () => runAdded(found))};
+    }
+
     function requirePackage(text, name, version) {
         const [versions, usual] = PACKAGES[name];
         const chosen = version === undefined ? {version: usual, isExact: true} : choose(versions, version);
-        if (!chosen.isExact)
+        if (!chosen.isExact) {
+            const other = requireAdded(text, name, version, undefined, versions);
+            if (other)
+                return other.exported;
             note(text, name, chosen);
+        }
         const program = `${name}@${chosen.version}`;
         const whole = keep(program, () => runPackage(program));
         return version === undefined ? keep(name, () => world.amend(name, whole)) : whole;
@@ -119,8 +157,13 @@ export function makeModules(world) {
 
     function requireOwn(text, name, version) {
         const chosen = version === undefined ? {isExact: true} : choose(OWN[name], version);
-        if (!chosen.isExact && !chosen.isCompatible)
-            note(text, name, chosen);
+        if (!chosen.isExact) {
+            const other = requireAdded(text, name, version, undefined, OWN[name]);
+            if (other)
+                return other.exported;
+            if (!chosen.isCompatible)
+                note(text, name, chosen);
+        }
         const program = name.replace(/^.*\//, '');
         return keep(program, () => (makers[name] ? makers[name]() : world.own(program)));
     }
@@ -136,16 +179,24 @@ export function makeModules(world) {
             return keep(name, () => world.own(name));
         if (WITHOUT.includes(name))
             return keep(name, () => withoutUse(name));
-        throw missing(text, name);
+        const other = DATABASES.includes(name) ? undefined : requireAdded(text, name, version, undefined, []);
+        if (!other)
+            throw missing(text, name);
+        return other.exported;
     }
 
-    function requirePart(whole, text, name, path) {
-        const last = path.replace(/\.js$/, '').split('/').pop();
+    // NAME/PATH: a file of a package, of which many are a member of the whole too.
+    function requirePart(text, name, version, path) {
+        const entry = path.replace(/\.js$/, '');
+        const last = entry.split('/').pop();
         const hasMembers = (Object.hasOwn(PACKAGES, name) && PACKAGES[name][2]) || ['request-promise', 'request-promise-native'].includes(name);
-        const part = hasMembers ? whole[last] : undefined;
-        if (part === undefined || part === null)
+        const part = hasMembers ? requireWhole(text, name, version)[last] : undefined;
+        if (part !== undefined && part !== null)
+            return part;
+        const other = requireAdded(text, name, version, entry, []);
+        if (!other)
             throw missing(text, name);
-        return part;
+        return other.exported;
     }
 
     function require(specifier) {
@@ -154,8 +205,7 @@ export function makeModules(world) {
         if (!found)
             throw missing(text, text);
         const [, name, version, path] = found;
-        const whole = requireWhole(text, name, version || undefined);
-        return path === undefined ? whole : requirePart(whole, text, name, path);
+        return path === undefined ? requireWhole(text, name, version || undefined) : requirePart(text, name, version || undefined, path);
     }
     require.resolve = (specifier) => String(specifier);
     require.cache = {};
