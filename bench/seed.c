@@ -57,7 +57,7 @@ void seed_users(struct arena *arena, const struct server *server, unsigned from,
     const char *error = NULL;
     if (!password_hash(gate, arena, SEED_PASSWORD, &hash))
         exit(1);
-    must(db_open(arena_printf(arena, "sqlite:%s/countersign.db", server->data), 1, arena, &db, &error));
+    must(db_open(server_store(arena, server), 1, arena, &db, &error));
     while (from < to) {
         struct db_tx *tx = NULL;
         must(db_begin_write(db, &tx));
@@ -109,7 +109,7 @@ const char **seed_factors(struct arena *arena, const struct server *server, unsi
         keyring_load_file(arena, arena_printf(arena, "%s/keyring", server->data), &error);
     if (keyring == NULL || !base32_decode(arena, secret_text, strlen(secret_text), &secret))
         exit(1);
-    must(db_open(arena_printf(arena, "sqlite:%s/countersign.db", server->data), 1, arena, &db, &error));
+    must(db_open(server_store(arena, server), 1, arena, &db, &error));
     must(db_begin_write(db, &tx));
     for (unsigned i = 0; i < count; i++) {
         const char *user_id = arena_printf(arena, "auth0|%024x", i);

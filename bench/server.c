@@ -33,8 +33,9 @@ void server_init(struct arena *arena, struct server *server, unsigned port)
         fail("no temporary directory");
     server->data = arena_strdup(arena, template);
     server->base = arena_printf(arena, "http://localhost:%u/", port);
-    FILE *run = popen(arena_printf(arena, "%s init --json --dev --data %s --issuer %s", binary(),
-                                   server->data, server->base),
+    FILE *run = popen(arena_printf(arena, "%s init --json --dev --data %s --issuer %s%s%s", binary(),
+                                   server->data, server->base, server->database != NULL ? " --database " : "",
+                                   server->database != NULL ? server->database : ""),
                       "r");
     char text[8192] = "";
     size_t got = run == NULL ? 0 : fread(text, 1, sizeof text - 1, run);
@@ -47,6 +48,12 @@ void server_init(struct arena *arena, struct server *server, unsigned port)
     server->management_secret = json_text(management, "client_secret");
     server->default_id = json_text(app, "client_id");
     server->default_secret = json_text(app, "client_secret");
+}
+
+const char *server_store(struct arena *arena, const struct server *server)
+{
+    return server->database != NULL ? server->database
+                                    : arena_printf(arena, "sqlite:%s/countersign.db", server->data);
 }
 
 static size_t gather(char *data, size_t size, size_t count, void *buffer)
@@ -78,7 +85,8 @@ void server_start(struct arena *arena, struct server *server, unsigned port)
     if (server->pid == 0) {
         execl(binary(), "countersign", "serve", "--dev", "--data", server->data, "--listen", listen,
               "--issuer", server->base, "--rate-limits=false", "--log-level", "error",
-              "--connections-per-address", "4000", "--connections", "4000", (char *)NULL);
+              "--connections-per-address", "4000", "--connections", "4000", "--streams-per-address", "0",
+              server->database != NULL ? "--database" : (char *)NULL, server->database, (char *)NULL);
         _exit(127);
     }
     while (!answers(health)) {

@@ -8,6 +8,7 @@
 
 struct server {
     const char *data;
+    const char *database; /* postgresql://…; NULL: SQLite in `data` */
     const char *base; /* "http://localhost:PORT/" */
     pid_t pid;
     double start_ms; /* from exec to the first answer */
@@ -17,6 +18,8 @@ struct server {
 
 /* init, so that the store can be filled before serve. */
 void server_init(struct arena *arena, struct server *server, unsigned port);
+/* The store's name, as db_open takes it. */
+const char *server_store(struct arena *arena, const struct server *server);
 /* serve, until the first answer of /healthz. */
 void server_start(struct arena *arena, struct server *server, unsigned port);
 void server_stop(struct server *server);

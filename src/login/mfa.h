@@ -49,6 +49,9 @@ const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *k
 /* Whether a factor may be enrolled now. */
 bool mfa_may_enroll(struct mfa_page *page, const char *name) NODISCARD;
 
+/* Where the page that is shown now hears of a change (an EventSource's address, see mfa_events.c). */
+const char *mfa_events_url(struct mfa_page *page) NODISCARD;
+
 /* Adds rememberDevice and showRememberDevice, and canPick, to the screen's variables. */
 void mfa_add_challenge_variables(struct mfa_page *page);
 void mfa_add_enrollment_variables(struct mfa_page *page);
@@ -103,5 +106,6 @@ void mfa_get_new_recovery_code(struct http_exchange *x);
 void mfa_post_new_recovery_code(struct http_exchange *x);
 void mfa_get_enrollment_ticket(struct http_exchange *x);
 void mfa_get_enroll_result(struct http_exchange *x);
+void mfa_get_events(struct http_exchange *x);
 
 #endif

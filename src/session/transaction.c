@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "crypto/digest.h"
+#include "store/signal.h"
 
 #include <string.h>
 
@@ -104,6 +105,21 @@ enum transaction_fault login_transaction_load(struct http_exchange *x, struct db
     return TRANSACTION_FINE;
 }
 
+const char *login_transaction_topic(struct arena *arena, const struct login_transaction *transaction)
+{
+    return arena_printf(arena, "tx:%s", token_hash(arena, transaction->id));
+}
+
+/* Pages wait at the second factor only. */
+static void raise_change(struct db_tx *tx, const struct login_transaction *transaction)
+{
+    if (transaction->version <= 1 || json_mut_member(transaction->root, "mfa") == NULL)
+        return;
+    struct arena *arena = arena_create();
+    signal_raise(tx, login_transaction_topic(arena, transaction));
+    arena_destroy(&arena);
+}
+
 enum db_result login_transaction_save(struct db_tx *tx, struct arena *arena,
                                       struct login_transaction *transaction)
 {
@@ -127,6 +143,7 @@ enum db_result login_transaction_save(struct db_tx *tx, struct arena *arena,
     if (changed == 0)
         return DB_CONFLICT;
     transaction->version++;
+    raise_change(tx, transaction);
     return DB_OK;
 }
 
@@ -140,5 +157,7 @@ enum db_result login_transaction_finish(struct db_tx *tx, struct login_transacti
     arena_destroy(&arena);
     if (result == DB_OK && changed == 0)
         return DB_CONFLICT;
+    if (result == DB_OK)
+        raise_change(tx, transaction);
     return result;
 }

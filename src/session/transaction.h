@@ -59,4 +59,11 @@ enum db_result login_transaction_save(struct db_tx *tx, struct arena *arena,
 /* Ends it: the id is worth nothing any more. DB_CONFLICT as above: only one request may finish it. */
 enum db_result login_transaction_finish(struct db_tx *tx, struct login_transaction *transaction) NODISCARD;
 
+/*
+ * The topic (store/signal.h) that is raised when a login that waits for a second factor is stored or ends: "tx:" and the
+ * hash of its id, which is also the `binding` of its challenges (mfa/factor.h). Whoever resolves a challenge raises it too.
+ */
+const char *login_transaction_topic(struct arena *arena,
+                                    const struct login_transaction *transaction) NODISCARD;
+
 #endif
