@@ -101,17 +101,22 @@ static bool compile_source(JSContext *ctx, struct source *source)
     return fine;
 }
 
+struct source *engine_source(struct engine *engine, const char *hash)
+{
+    for (size_t i = 0; i < engine->source_count; i++)
+        if (strncmp(engine->sources[i].hash, hash, FRAME_HASH_BYTES) == 0)
+            return &engine->sources[i];
+    return NULL;
+}
+
 JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *hash)
 {
-    for (size_t i = 0; i < engine->source_count; i++) {
-        struct source *source = &engine->sources[i];
-        if (strncmp(source->hash, hash, FRAME_HASH_BYTES) != 0)
-            continue;
-        if (source->code.data == NULL && !compile_source(ctx, source))
-            return JS_EXCEPTION;
-        return evaluate(ctx, source->code.data, source->code.size);
-    }
-    return JS_ThrowReferenceError(ctx, "there is no such source");
+    struct source *source = engine_source(engine, hash);
+    if (source == NULL)
+        return JS_ThrowReferenceError(ctx, "there is no such source");
+    if (source->code.data == NULL && !compile_source(ctx, source))
+        return JS_EXCEPTION;
+    return evaluate(ctx, source->code.data, source->code.size);
 }
 
 bool engine_add_source(struct engine *engine, const struct frame *frame)
@@ -126,6 +131,7 @@ bool engine_add_source(struct engine *engine, const struct frame *frame)
     source->name = strdup(name);
     source->text = strdup(name_end + 1);
     source->code = (struct bytecode){.data = NULL};
+    source->mentions = 0;
     engine->source_count++;
     return source->name != NULL && source->text != NULL;
 }

@@ -28,6 +28,7 @@ struct source {
     char hash[FRAME_HASH_BYTES];
     char *name;
     char *text;
+    uint64_t mentions;    /* which of the names that host.mentions() is asked for; bit 63: it was */
     struct bytecode code; /* empty until it was first used */
 };
 
@@ -120,6 +121,8 @@ void job_note_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reaso
 
 /* The value of a compiled program, or of a source by its hash, in `ctx`; an exception where it fails. */
 JSValue engine_load_program(JSContext *ctx, const char *name) NODISCARD;
+/* The source of that hash, or NULL. */
+struct source *engine_source(struct engine *engine, const char *hash) NODISCARD;
 JSValue engine_load_source(struct engine *engine, JSContext *ctx, const char *hash) NODISCARD;
 
 /* Sends one frame to the server, whole; ends the process where the server is gone. */
@@ -129,6 +132,11 @@ void engine_send(const struct frame *frame);
 bool host_prepare(void) NODISCARD;
 /* The object that programs get as `host` (host.c). */
 JSValue host_create(struct engine *engine, JSContext *ctx) NODISCARD;
+/*
+ * host.mentions(hash, names): those of the names (with spaces between, always the same ones) that the source's text has, as
+ * a list; undefined where it has none.
+ */
+JSValue host_mentions(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
 /* Runs the job's timer that is due first; false where it threw. */
 bool host_run_timer(struct job *job) NODISCARD;
 /* Hands a reply to the call that waits for it; false where its function threw. */

@@ -422,15 +422,15 @@ static JSValue host_decode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("log", 3, host_log),         JS_CFUNC_DEF("call", 3, host_call),
-    JS_CFUNC_DEF("ask", 2, host_ask),         JS_CFUNC_DEF("timer", 3, host_timer),
-    JS_CFUNC_DEF("clear", 1, host_clear),     JS_CFUNC_DEF("source", 1, host_source),
-    JS_CFUNC_DEF("load", 1, host_load),       JS_CFUNC_DEF("finish", 1, host_finish),
-    JS_CFUNC_DEF("stage", 1, host_stage),     JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
-    JS_CFUNC_DEF("now", 0, host_now),         JS_CFUNC_DEF("random", 1, host_random),
-    JS_CFUNC_DEF("encode", 1, host_encode),   JS_CFUNC_DEF("decode", 3, host_decode),
-    JS_CFUNC_DEF("natives", 0, host_natives), JS_CFUNC_DEF("module", 2, host_module),
-    JS_CFUNC_DEF("mine", 0, host_mine),
+    JS_CFUNC_DEF("log", 3, host_log),           JS_CFUNC_DEF("call", 3, host_call),
+    JS_CFUNC_DEF("ask", 2, host_ask),           JS_CFUNC_DEF("timer", 3, host_timer),
+    JS_CFUNC_DEF("clear", 1, host_clear),       JS_CFUNC_DEF("source", 1, host_source),
+    JS_CFUNC_DEF("load", 1, host_load),         JS_CFUNC_DEF("finish", 1, host_finish),
+    JS_CFUNC_DEF("stage", 1, host_stage),       JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
+    JS_CFUNC_DEF("now", 0, host_now),           JS_CFUNC_DEF("random", 1, host_random),
+    JS_CFUNC_DEF("encode", 1, host_encode),     JS_CFUNC_DEF("decode", 3, host_decode),
+    JS_CFUNC_DEF("natives", 0, host_natives),   JS_CFUNC_DEF("module", 2, host_module),
+    JS_CFUNC_DEF("mentions", 2, host_mentions), JS_CFUNC_DEF("mine", 0, host_mine),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

@@ -18,6 +18,7 @@
     const then = Promise.prototype.then;
     const indexOf = String.prototype.indexOf;
     const match = String.prototype.match;
+    const split = String.prototype.split;
     const InternalError = globalThis.InternalError;
     const rules = input.rules;
     const runs = [];
@@ -244,7 +245,10 @@
     const loading = {depth: 0};
     let loaded = null;
     function library() {
-        loaded = loaded || host.load('library')({host, guarded, describe, note, loading, place: input});
+        if (loaded === null) {
+            loaded = host.load('library')({host, guarded, describe, note, loading, place: input});
+            provideNames(apply(split, NAMES, [' ']));
+        }
         return loaded;
     }
 
@@ -370,18 +374,37 @@
     globalThis.clearInterval = (id) => host.clear(+id);
     globalThis.clearImmediate = (id) => host.clear(+id);
     provideLater('require', () => library().require);
-    // The names that the first generation of Auth0's sandbox had without require, and what they are.
-    const older = ['request', 'request', '_', '_', 'jwt', 'jsonwebtoken', 'querystring', 'querystring', 'uuid', 'uuid', 'async', 'async', 'bcrypt', 'bcrypt', 'q', 'q',
-        'Q', 'q', 'ip', 'ip', 'pbkdf2', 'pbkdf2', 'xml2js', 'xml2js', 'xmldom', 'xmldom', 'xpath', 'xpath', 'xtend', 'xtend', 'mongo', 'mongodb',
-        'mysql', 'mysql', 'pg', 'pg', 'postgres', 'pg', 'sqlserver', 'tedious', 'couchbase', 'couchbase', 'cql', 'cql', 'Knex', 'knex',
-        'azure_storage', 'azure-storage', 'pubnub', 'pubnub'];
-    // A package that looks for such a name while it loads finds nothing.
-    for (let i = 0; i < older.length; i += 2)
-        provideLater(older[i], () => (loading.depth > 0 ? undefined : library().require(older[i + 1])));
-    const others = ['Buffer', 'URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'fetch', 'Headers',
-        'Request', 'Response', 'AbortController', 'AbortSignal', 'process', 'queueMicrotask', 'structuredClone', 'ValidationError', 'crypto'];
-    for (let i = 0; i < others.length; i++)
-        provideLater(others[i], () => library()[others[i]]);
+    // Names that rules find without require: the first generation of Auth0's sandbox had these packages so.
+    const packages = {
+        request: 'request', _: '_', jwt: 'jsonwebtoken', querystring: 'querystring', uuid: 'uuid', async: 'async', bcrypt: 'bcrypt', q: 'q', Q: 'q',
+        ip: 'ip', pbkdf2: 'pbkdf2', xml2js: 'xml2js', xmldom: 'xmldom', xpath: 'xpath', xtend: 'xtend', mongo: 'mongodb', mysql: 'mysql', pg: 'pg',
+        postgres: 'pg', sqlserver: 'tedious', couchbase: 'couchbase', cql: 'cql', Knex: 'knex', azure_storage: 'azure-storage', pubnub: 'pubnub',
+    };
+    const NAMES = 'request _ jwt querystring uuid async bcrypt q Q ip pbkdf2 xml2js xmldom xpath xtend mongo mysql pg postgres '
+        + 'sqlserver couchbase cql Knex azure_storage pubnub Buffer URL URLSearchParams TextEncoder TextDecoder atob btoa fetch Headers '
+        + 'Request Response AbortController AbortSignal process queueMicrotask structuredClone ValidationError crypto';
+    const provided = create(null);
+
+    // A package that looks for such a name while it loads finds no other package.
+    function provideNames(names) {
+        for (let i = 0; i < names.length; i++) {
+            const name = names[i];
+            if (name in provided)
+                continue;
+            provided[name] = true;
+            const isPackage = apply(hasOwn, packages, [name]);
+            provideLater(name, isPackage
+                ? () => (loading.depth > 0 ? undefined : library().require(packages[name])) : () => library()[name]);
+        }
+    }
+
+    // Most rules name none of them, and each costs: they are there where the text of a rule has the word. What is required may
+    // look for any.
+    for (let i = 0; i < rules.length; i++) {
+        const names = host.mentions(rules[i].source, NAMES);
+        if (names !== undefined)
+            provideNames(names);
+    }
 
     if (keys(host.store).length > 0)
         takeShelf();
