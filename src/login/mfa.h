@@ -15,6 +15,7 @@
  *   view         "code" where the key is shown instead of the QR code
  *   recovery     {"sealed","screen"}: a recovery code that waits to be kept; the factor has been passed
  *   factor, additional    of a ticket: the one factor it is for, and whether an enrolled user may add one
+ *   widget       the transaction of the operator's own page (store/mfa_transactions.h)
  *   status       of a ticket's last page: "enrolled", …
  */
 struct mfa_page {
@@ -26,6 +27,7 @@ struct mfa_page {
     struct mfa_choice choice;
     struct factor_call factor;
     bool is_ticket;
+    bool has_own_page;           /* the operator's, see mfa_widget.c */
     bool remember;               /* this browser, once the factor is passed */
     const char *recovery_screen; /* the path where a recovery code that comes with the success is shown */
     int64_t loaded_version;      /* of the transaction */
@@ -43,6 +45,9 @@ bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage sta
 /* The page that this login or enrolment goes on with, and going there. */
 const char *mfa_next_path(struct mfa_page *page) NODISCARD;
 void mfa_go_on(struct mfa_page *page);
+
+/* The same without the operator's own page. */
+const char *mfa_plain_path(struct mfa_page *page) NODISCARD;
 
 /* The enrolled authenticator of that kind that this login is asked by; NULL where there is none. */
 const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *kind) NODISCARD;
@@ -70,6 +75,12 @@ void mfa_reply_failure(struct mfa_page *page, enum factor_result result, int64_t
  * to /authorize/resume or, by a ticket, to the result.
  */
 void mfa_passed(struct mfa_page *page, const char *recovery_code);
+/* Within a write: the factor was passed in another way than by page->factor. */
+enum db_result mfa_store_passed(struct mfa_page *page, struct db_tx *tx) NODISCARD;
+/* Whether the operator has a page of their own for second factors; and answering a ticket with it, false where not. */
+bool mfa_has_own_page(struct tenant *tenant, struct db_tx *tx, struct arena *arena) NODISCARD;
+bool mfa_reply_own_ticket_page(struct http_exchange *x, const char *ticket,
+                               const struct user *user) NODISCARD;
 /* The recovery code is kept: ends this part of the login, or the enrolment. */
 void mfa_kept(struct mfa_page *page);
 /*
@@ -78,6 +89,7 @@ void mfa_kept(struct mfa_page *page);
 bool mfa_moved_on(struct mfa_page *page) NODISCARD;
 /* Whether the box was shown and ticked. */
 bool mfa_remember_ticked(struct mfa_page *page) NODISCARD;
+bool mfa_may_remember(struct mfa_page *page) NODISCARD;
 
 /* Ends an enrolment ticket's transaction with that status of the screen mfa-enroll-result. */
 void mfa_reply_enroll_result(struct http_exchange *x, const char *status);
@@ -107,5 +119,8 @@ void mfa_post_new_recovery_code(struct http_exchange *x);
 void mfa_get_enrollment_ticket(struct http_exchange *x);
 void mfa_get_enroll_result(struct http_exchange *x);
 void mfa_get_events(struct http_exchange *x);
+void mfa_get_widget(struct http_exchange *x);
+void mfa_post_widget(struct http_exchange *x);
+void mfa_post_enrollment_ticket(struct http_exchange *x);
 
 #endif

@@ -26,6 +26,8 @@ static bool read_user(struct mfa_page *page)
     if (result == DB_OK)
         result =
             mfa_choice_read(call->tenant, tx, call->arena, &page->settings, user_id, provider, &page->choice);
+    if (result == DB_OK)
+        page->has_own_page = mfa_has_own_page(call->tenant, tx, call->arena);
     db_end(&tx);
     if (result == DB_NOT_FOUND && page->is_ticket)
         mfa_reply_enroll_result(call->x, "genericError");
@@ -135,7 +137,7 @@ static const char *enrollment_path(const char *name)
     return strcmp(name, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment";
 }
 
-const char *mfa_next_path(struct mfa_page *page)
+const char *mfa_plain_path(struct mfa_page *page)
 {
     if (page->choice.enrolled_count > 0 && !page->is_ticket) {
         const char *selected = json_mut_text(page->mfa, "selected");
@@ -152,6 +154,12 @@ const char *mfa_next_path(struct mfa_page *page)
     if (count == 0)
         return NULL;
     return count == 1 ? enrollment_path(only) : "/u/mfa-begin-enroll-options";
+}
+
+const char *mfa_next_path(struct mfa_page *page)
+{
+    const char *path = mfa_plain_path(page);
+    return path != NULL && page->has_own_page && !page->is_ticket ? "/u/mfa-widget" : path;
 }
 
 void mfa_go_on(struct mfa_page *page)
@@ -183,21 +191,21 @@ const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *k
 
 /* --- showing --- */
 
-static bool may_remember(struct mfa_page *page)
+bool mfa_may_remember(struct mfa_page *page)
 {
     return json_mut_bool(page->mfa, "allow_remember_browser", true) && page->settings.show_remember_checkbox;
 }
 
 bool mfa_remember_ticked(struct mfa_page *page)
 {
-    return may_remember(page) && strcmp(login_field(&page->login, "rememberBrowser"), "true") == 0;
+    return mfa_may_remember(page) && strcmp(login_field(&page->login, "rememberBrowser"), "true") == 0;
 }
 
 void mfa_add_challenge_variables(struct mfa_page *page)
 {
     struct login_call *call = &page->login;
     bool is_post = strcmp(call->x->request.method, "POST") == 0;
-    json_set_bool(call->variables, call->root, "showRememberDevice", may_remember(page));
+    json_set_bool(call->variables, call->root, "showRememberDevice", mfa_may_remember(page));
     json_set_bool(call->variables, call->root, "rememberDevice",
                   is_post ? mfa_remember_ticked(page) : page->settings.remember_default);
     json_set_bool(call->variables, call->root, "canPick", page->choice.enrolled_count > 1);
@@ -338,6 +346,11 @@ static enum db_result store_success(struct factor_call *factor, struct db_tx *tx
     if (result == DB_OK && page->remember)
         result = remembered_browser_add(call->x, tx, page->user.user_id);
     return result;
+}
+
+enum db_result mfa_store_passed(struct mfa_page *page, struct db_tx *tx)
+{
+    return store_success(&page->factor, tx, NULL);
 }
 
 void mfa_passed(struct mfa_page *page, const char *recovery_code)

@@ -76,6 +76,18 @@ static struct login_transaction *begin_transaction(struct http_exchange *x, cons
     return transaction;
 }
 
+static bool replied_by_own_page(struct http_exchange *x, const char *ticket,
+                                const struct enrollment_ticket *found)
+{
+    struct user user;
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_read(tenant_of(x)->db, &tx);
+    if (result == DB_OK)
+        result = user_by_id(tx, x->arena, found->user_id, &user);
+    db_end(&tx);
+    return result == DB_OK && mfa_reply_own_ticket_page(x, ticket, &user);
+}
+
 void mfa_get_enrollment_ticket(struct http_exchange *x)
 {
     struct tenant *tenant = tenant_of(x);
@@ -95,6 +107,8 @@ void mfa_get_enrollment_ticket(struct http_exchange *x)
         mfa_reply_enroll_result(x, fault);
         return;
     }
+    if (replied_by_own_page(x, ticket, &found))
+        return;
     struct login_transaction *transaction = begin_transaction(x, ticket, &found);
     enum db_result result = db_begin_write(tenant->db, &tx);
     if (result == DB_OK)

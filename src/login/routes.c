@@ -74,6 +74,9 @@ static const struct http_route routes[] = {
     {"POST", "/u/mfa-recovery-code-challenge-new-code", mfa_post_new_recovery_code, 0, "mfa"},
     {"GET", "/u/mfa-events", mfa_get_events, 0, "events"},
     {"GET", "/u/mfa-enroll-result", mfa_get_enroll_result, 0, "mfa"},
+    {"GET", "/u/mfa-widget", mfa_get_widget, 0, "mfa"},
+    {"POST", "/u/mfa-widget", mfa_post_widget, 0, "mfa"},
+    {"POST", "/mfa/enrollment", mfa_post_enrollment_ticket, 0, "mfa"},
     {"GET", "/mfa/enrollment", mfa_get_enrollment_ticket, 0, "mfa"},
 };
 

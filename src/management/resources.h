@@ -14,6 +14,7 @@ extern const struct operations clients_operations;
 extern const struct operations client_grants_operations;
 extern const struct operations resource_servers_operations;
 extern const struct operations connections_operations;
+extern const struct operations tenant_settings_operations;
 
 /* Takes a client out of all connections within the write; false where the store failed. */
 bool connections_forget_client(struct call *call, struct db_tx *tx, const char *client_id) NODISCARD;

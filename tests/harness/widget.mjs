@@ -50,3 +50,17 @@ export async function startWidget(server, { mechanism = 'polling', serviceUrl, .
 }
 
 export { guardian };
+
+/** An operator's page that does nothing by itself: what a page is given, and the form that it posts. */
+const PLAIN_PAGE = `<!doctype html><title>Own page</title>
+<script id="given" type="application/json">{"mfaServerUrl":"{{mfaServerUrl}}","requestToken":"{{requestToken}}","ticket":"{{ticket}}",
+"postActionURL":"{{postActionURL}}","userId":"{{userData.userId}}","friendlyUserId":"{{userData.friendlyUserId}}","tenant":"{{userData.tenant}}",
+"errors":"{{errors | join: ' '}}"}</script>
+<form method="post" action="{{postActionURL}}"><input name="signature"><input name="rememberBrowser"><button>OK</button></form>`;
+
+export function setOwnPage(server, html = PLAIN_PAGE, enabled = true) {
+  return server.apiOk('PATCH', 'tenants/settings', { guardian_mfa_page: { enabled, html } });
+}
+
+/** What the plain page was given. */
+export const givenTo = (page) => JSON.parse(page.html.querySelector('#given').text);
