@@ -1,6 +1,7 @@
 // What `require` gives a rule: packages in the versions that rules pin, and our own modules over the server's HTTP and OpenSSL.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { startServer } from '../harness/server.mjs';
@@ -199,4 +200,70 @@ describe('what comes with Node or Auth0', () => {
   };
   for (const [name, [body, expected]] of Object.entries(calls))
     test(name, async () => assert.deepEqual(await valueOf(body), expected));
+});
+
+describe('versions', () => {
+  const linesOf = async (body) => (await run(body)).run.flatMap(({ console = [] }) => console.map(({ text }) => text));
+
+  test('an unlisted version falls to the nearest compatible one, and the run says so', async () => {
+    assert.deepEqual(await linesOf(`require('lodash@4.17.15'); require('axios@0.21.4'); require('uuid@8.0.0'); require('moment@1.0.0'); require('lodash@4.17.15')`), [
+      'lodash@4.17.15 is not here: lodash@4.17.19 takes its place',
+      'axios@0.21.4 is not here: axios@0.21.1 takes its place',
+      'uuid@8.0.0 is not here: uuid@8.3.2 takes its place',
+      'moment@1.0.0 is not here: moment@2.11.2 takes its place',
+      'lodash@4.17.15 is not here: lodash@4.17.19 takes its place',
+    ]);
+  });
+
+  test('what is there, ranges, tags, and modules of our own need no word', async () => {
+    assert.deepEqual(await linesOf(`['lodash@4.17.10', 'lodash@4', 'lodash@4.x', 'lodash@^4.17.0', 'lodash@~4.17.10', 'lodash@latest', 'request@2.56.0', 'request@2.81.0', 'auth0@2.9.1', 'node-fetch@2.6.0', 'bcrypt@1.0.3', 'crypto', 'node:crypto', 'url@0.10.3'].forEach((name) => require(name))`), []);
+    assert.deepEqual(await valueOf(`return ['4', '4.x', '^4.17.0', '^4.8.0', '3', '4.8', 'latest', '2.4.2'].map((v) => require('lodash@' + v).VERSION)`),
+      ['4.17.21', '4.17.21', '4.17.21', '4.17.21', '3.10.1', '4.8.2', '4.17.21', '2.4.2']);
+  });
+
+  test('one module, one object; two versions, two', async () => {
+    assert.deepEqual(await valueOf(`return [require('lodash') === require('lodash'), require('lodash@4.17.10') === require('lodash@4.17.10'), require('lodash@4.17.10') === require('lodash'), require('moment-timezone').tz !== undefined && require('moment').tz !== undefined]`), [true, true, false, true]);
+  });
+
+  test('docs/rules.md names every package and version', async () => {
+    const packages = JSON.parse(await readFile(new URL('../../web/script/modules.json', import.meta.url)));
+    const rows = (await readFile(new URL('../../docs/rules.md', import.meta.url), 'utf8')).split('\n').filter((line) => line.startsWith('|'));
+    for (const [name, { versions, default: usual }] of Object.entries(packages)) {
+      const row = rows.find((line) => line.split('|')[1].includes(`\`${name}\``) && line.includes(usual));
+      assert.ok(row, name);
+      for (const version of versions) assert.ok(row.includes(version), `${name}@${version}`);
+      assert.ok(row.includes(`**${usual}**`), `${name}: ${usual} in bold`);
+    }
+  });
+});
+
+describe('what is not there', () => {
+  for (const name of ['mongodb@3.1.4', 'mysql', 'pg@7.17.1', 'mssql', 'redis', 'couchbase', 'cassandra-driver', 'tedious'])
+    test(`${name}: what to do instead`, async () => {
+      const { error, error_description: said } = await run(`require('${name}')`);
+      assert.equal(error, 'access_denied');
+      assert.match(said, new RegExp(`^Cannot find module '${name}'\\. Rules can not open connections to a database\\. Put an HTTP API in front of it`));
+    });
+  test('a database that was a global says the same, and only when it is used', async () => {
+    assert.match((await run(`return mysql.createConnection({})`)).error_description, /Cannot find module 'mysql'\. Rules can not open connections/);
+  });
+  for (const [asked, command] of [['stripe@8.126.0', 'stripe@8.126.0'], ['@octokit/rest', '@octokit/rest@VERSION'], ['aws-sdk@2.5.0/clients/s3', 'aws-sdk@2.5.0/clients/s3'], ['aws-sdk/clients/s3', 'aws-sdk@VERSION/clients/s3'], ['lodash/nothing', 'lodash@VERSION/nothing']])
+    test(`${asked}: how the operator adds it`, async () => {
+      assert.equal(await valueOf(`try { require('${asked}'); } catch (e) { return [e.code, e.message]; }`).then(String),
+        `MODULE_NOT_FOUND,Cannot find module '${asked}'. The operator of this server can add it: countersign module add ${command}`);
+    });
+  test('nonsense is refused as such', async () => {
+    assert.deepEqual(await valueOf(`return ['', '..', './x', '/etc/passwd', '@', 'a@b@c', '__proto__', 'constructor', 'own/crypto', 'countersign:http/x', undefined, null, {}, 7].map((name) => { try { require(name); return 'loaded'; } catch (e) { return e.code; } })`),
+      Array(14).fill('MODULE_NOT_FOUND'));
+  });
+});
+
+describe('what a login does to modules stays in it', () => {
+  test('changed exports and prototypes are those of that login', async () => {
+    await run(`require('lodash').get = () => 'changed'; require('crypto').createHash = null; Array.prototype.map = null; require('request').post = null; String.prototype.split = null; return 1`);
+    assert.deepEqual(await valueOf(`return [require('lodash').get({a: 1}, 'a'), typeof require('crypto').createHash, [1].map((x) => x + 1), typeof request.post]`), [1, 'function', [2], 'function']);
+  });
+  test('what packages write to their global is not the rule\'s', async () => {
+    assert.deepEqual(await valueOf(`require('lodash@2.4.2'); require('bluebird'); require('moment@2.11.2'); return Object.keys(global).concat(Object.keys(globalThis)).filter((n) => !/Timeout|Interval|Immediate/.test(n))`), []);
+  });
 });
