@@ -373,14 +373,6 @@ static JSValue host_random(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
     return JS_NewArrayBufferCopy(ctx, bytes, count);
 }
 
-/* The bytes of an ArrayBuffer; NULL where it is none. */
-static const uint8_t *buffer_bytes(JSContext *ctx, JSValueConst value, size_t *size)
-{
-    static const uint8_t none[1];
-    const uint8_t *bytes = JS_GetArrayBuffer(ctx, size, value);
-    return bytes == NULL && !JS_HasException(ctx) ? none : bytes;
-}
-
 /* host.natives(): an object with what OpenSSL and zlib do; few rules need it */
 static JSValue host_natives(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
                             UNUSED JSValueConst *argv)
@@ -393,44 +385,25 @@ static JSValue host_natives(JSContext *ctx, UNUSED JSValueConst this, UNUSED int
     return JS_ThrowOutOfMemory(ctx);
 }
 
-/* host.encode(text): its UTF-8 as an ArrayBuffer */
-static JSValue host_encode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
-{
-    size_t size = 0;
-    const char *text = JS_ToCStringLen(ctx, &size, argv[0]);
-    if (text == NULL)
-        return JS_EXCEPTION;
-    JSValue buffer = JS_NewArrayBufferCopy(ctx, (const uint8_t *)text, size);
-    JS_FreeCString(ctx, text);
-    return buffer;
-}
-
-/* host.decode(buffer, from, size): the text whose UTF-8 it is */
-static JSValue host_decode(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
-{
-    size_t whole = 0;
-    uint64_t from = 0;
-    uint64_t size = 0;
-    if (JS_ToIndex(ctx, &from, argv[1]) != 0 || JS_ToIndex(ctx, &size, argv[2]) != 0)
-        return JS_EXCEPTION;
-    const uint8_t *bytes = buffer_bytes(ctx, argv[0], &whole);
-    if (bytes == NULL)
-        return JS_EXCEPTION;
-    if (from > whole || size > whole - from)
-        return JS_ThrowRangeError(ctx, "beyond the buffer");
-    return JS_NewStringLen(ctx, (const char *)bytes + from, size);
-}
-
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("log", 3, host_log),           JS_CFUNC_DEF("call", 3, host_call),
-    JS_CFUNC_DEF("ask", 2, host_ask),           JS_CFUNC_DEF("timer", 3, host_timer),
-    JS_CFUNC_DEF("clear", 1, host_clear),       JS_CFUNC_DEF("source", 1, host_source),
-    JS_CFUNC_DEF("load", 1, host_load),         JS_CFUNC_DEF("finish", 1, host_finish),
-    JS_CFUNC_DEF("stage", 1, host_stage),       JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
-    JS_CFUNC_DEF("now", 0, host_now),           JS_CFUNC_DEF("random", 1, host_random),
-    JS_CFUNC_DEF("encode", 1, host_encode),     JS_CFUNC_DEF("decode", 3, host_decode),
-    JS_CFUNC_DEF("natives", 0, host_natives),   JS_CFUNC_DEF("module", 2, host_module),
-    JS_CFUNC_DEF("mentions", 2, host_mentions), JS_CFUNC_DEF("mine", 0, host_mine),
+    JS_CFUNC_DEF("log", 3, host_log),
+    JS_CFUNC_DEF("call", 3, host_call),
+    JS_CFUNC_DEF("ask", 2, host_ask),
+    JS_CFUNC_DEF("timer", 3, host_timer),
+    JS_CFUNC_DEF("clear", 1, host_clear),
+    JS_CFUNC_DEF("source", 1, host_source),
+    JS_CFUNC_DEF("load", 1, host_load),
+    JS_CFUNC_DEF("finish", 1, host_finish),
+    JS_CFUNC_DEF("stage", 1, host_stage),
+    JS_CFUNC_DEF("onStalled", 1, host_on_stalled),
+    JS_CFUNC_DEF("now", 0, host_now),
+    JS_CFUNC_DEF("random", 1, host_random),
+    JS_CFUNC_DEF("fromText", 2, host_from_text),
+    JS_CFUNC_DEF("toText", 4, host_to_text),
+    JS_CFUNC_DEF("natives", 0, host_natives),
+    JS_CFUNC_DEF("module", 2, host_module),
+    JS_CFUNC_DEF("mentions", 2, host_mentions),
+    JS_CFUNC_DEF("mine", 0, host_mine),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

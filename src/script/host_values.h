@@ -28,6 +28,10 @@ bool host_crypto_add(JSContext *ctx, JSValueConst host) NODISCARD;
 bool host_keys_add(JSContext *ctx, JSValueConst host) NODISCARD;
 bool host_zlib_add(JSContext *ctx, JSValueConst host) NODISCARD;
 
+/* host.toText(bytes, from, size, encoding), host.fromText(text, encoding): utf8, hex, base64, base64url or latin1. */
+JSValue host_to_text(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+JSValue host_from_text(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+
 /*
  * host.module(key, text): the value of the operator's module of that key. Where it is not compiled yet: undefined
  * without a text, else it is compiled from that, and kept.

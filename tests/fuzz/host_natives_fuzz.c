@@ -23,6 +23,9 @@ static const char *const programs[] = {
     "c = n.cipher('aes-128-cbc', false, b.slice(0, 16), b.slice(16, 32)); n.cipherUpdate(c, b.slice(32), "
     "false); "
     "n.cipherFinal(c)",
+    "['utf8', 'hex', 'base64', 'base64url', 'latin1'].forEach((e) => { t = n.toText(b, 0, b.byteLength, e); "
+    "n.fromText(t, e); "
+    "n.fromText(n.toText(b, 0, b.byteLength, 'latin1'), e); })",
     "n.pbkdf2(b, b, 2, 16, 'sha1'); n.digest('sha256', b, b); n.hkdf('sha256', b, b, b, 16)",
 };
 
@@ -41,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     JSValue natives = JS_NewObject(ctx);
     if (!host_crypto_add(ctx, natives) || !host_keys_add(ctx, natives) || !host_zlib_add(ctx, natives))
         abort();
+    JS_SetPropertyStr(ctx, natives, "toText", JS_NewCFunction(ctx, host_to_text, "toText", 4));
+    JS_SetPropertyStr(ctx, natives, "fromText", JS_NewCFunction(ctx, host_from_text, "fromText", 2));
     JS_SetPropertyStr(ctx, global, "n", natives);
     JS_SetPropertyStr(ctx, global, "b", JS_NewArrayBufferCopy(ctx, data + 1, size - 1));
     const char *program = programs[data[0] % ARRAY_LENGTH(programs)];

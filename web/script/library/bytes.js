@@ -1,42 +1,5 @@
 // Bytes: Buffer, TextEncoder and TextDecoder, atob and btoa, structuredClone, URL.
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-function encodeBase64(text) {
-    let result = '';
-    for (let i = 0; i < text.length; i += 3) {
-        const codes = [text.charCodeAt(i), text.charCodeAt(i + 1), text.charCodeAt(i + 2)];
-        if (codes.some((code) => code > 255))
-            throw new Error('Invalid character');
-        const bits = codes[0] << 16 | (codes[1] || 0) << 8 | (codes[2] || 0);
-        result += ALPHABET[bits >> 18] + ALPHABET[bits >> 12 & 63];
-        result += i + 1 < text.length ? ALPHABET[bits >> 6 & 63] : '=';
-        result += i + 2 < text.length ? ALPHABET[bits & 63] : '=';
-    }
-    return result;
-}
-
-// The WHATWG's forgiving decode.
-function decodeBase64(text) {
-    let compact = text.replace(/[\t\n\f\r ]/g, '');
-    if (compact.length % 4 === 0)
-        compact = compact.replace(/==?$/, '');
-    if (compact.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(compact))
-        throw new Error('The string to be decoded is not correctly encoded.');
-    let result = '';
-    let bits = 0;
-    let held = 0;
-    for (const c of compact) {
-        bits = (bits << 6 | ALPHABET.indexOf(c)) & 0xffffff;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            result += String.fromCharCode(bits >> held & 255);
-        }
-    }
-    return result;
-}
-
 function clone(value, seen) {
     if (typeof value === 'function' || typeof value === 'symbol')
         throw new Error(`${typeof value === 'symbol' ? 'A symbol' : 'A function'} could not be cloned.`);
@@ -74,7 +37,7 @@ export function makeBytes({host, load}) {
         }
 
         encode(text = '') {
-            return new Uint8Array(host.encode(String(text)));
+            return new Uint8Array(host.fromText(String(text), 'utf8'));
         }
     }
 
@@ -89,18 +52,37 @@ export function makeBytes({host, load}) {
 
         decode(input = new Uint8Array(0)) {
             const view = ArrayBuffer.isView(input) ? input : new Uint8Array(input);
-            const text = host.decode(view.buffer, view.byteOffset, view.byteLength);
-            if (this.fatal && text.includes('\ufffd') && host.encode(text).byteLength !== view.byteLength)
+            const text = host.toText(view, 0, view.byteLength, 'utf8');
+            if (this.fatal && text.includes('\ufffd') && host.fromText(text, 'utf8').byteLength !== view.byteLength)
                 throw new TypeError('The encoded data was not valid for encoding utf-8');
             return !this.ignoreBOM && text[0] === '\ufeff' ? text.slice(1) : text;
         }
     }
 
+    // The WHATWG's forgiving decode.
+    function atob(given) {
+        let text = String(given).replace(/[\t\n\f\r ]/g, '');
+        if (text.length % 4 === 0)
+            text = text.replace(/==?$/, '');
+        if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text))
+            throw new Error('The string to be decoded is not correctly encoded.');
+        const bytes = host.fromText(text, 'base64');
+        return host.toText(bytes, 0, bytes.byteLength, 'latin1');
+    }
+
+    function btoa(given) {
+        const text = String(given);
+        if (/[^\0-\xff]/.test(text))
+            throw new Error('Invalid character');
+        const bytes = host.fromText(text, 'latin1');
+        return host.toText(bytes, 0, bytes.byteLength, 'base64');
+    }
+
     return {
         TextEncoder,
         TextDecoder,
-        atob: (text) => decodeBase64(String(text)),
-        btoa: (text) => encodeBase64(String(text)),
+        atob,
+        btoa,
         structuredClone: (value) => clone(value, new Map()),
         get Buffer() {
             return load('buffer').Buffer;

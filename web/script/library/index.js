@@ -1,6 +1,7 @@
 // What few rules touch, made when one does. The program's value is called with what rules.js shares, and gives the rest of
 // a rule's world by name.
 import {makeAmend} from './amend.js';
+import {quicken} from './buffer.js';
 import {makeBytes} from './bytes.js';
 import {makeClock} from './clock.js';
 import {makeModules} from './modules.js';
@@ -22,7 +23,7 @@ export default function (shared) {
     }
     const world = {
         ...shared,
-        load: kept((name) => shared.host.load(name)),
+        load: kept((name) => (name === 'buffer' ? quicken(shared.host.load(name), shared.host) : shared.host.load(name))),
         own: kept((name) => shared.host.load('own/' + name)(world)),
     };
     const library = {

@@ -144,7 +144,8 @@ export default function (world) {
         }
 
         async arrayBuffer() {
-            return Uint8Array.from(await this.take()).buffer;
+            const {buffer, byteOffset, byteLength} = await this.take();
+            return buffer.slice(byteOffset, byteOffset + byteLength);
         }
 
         get body() {
