@@ -360,6 +360,27 @@ static const char *explain(const struct http_pending *transfer, CURLcode result)
                         transfer->reason[0] != '\0' ? transfer->reason : curl_easy_strerror(result));
 }
 
+/* What Node.js calls it, and clients look at. */
+static const char *code_of(const struct http_pending *transfer, CURLcode result)
+{
+    if (transfer->is_denied)
+        return "EACCES";
+    if (transfer->is_too_large)
+        return "EMSGSIZE";
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return "ETIMEDOUT";
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "ENOTFOUND";
+    case CURLE_COULDNT_CONNECT:
+        return "ECONNREFUSED";
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+    default:
+        return "ECONNRESET";
+    }
+}
+
 static void fill_answer(struct http_pending *transfer, CURLcode result)
 {
     struct http_answer *answer = &transfer->answer;
@@ -367,6 +388,7 @@ static void fill_answer(struct http_pending *transfer, CURLcode result)
     *answer = (struct http_answer){.status = 0};
     if (result != CURLE_OK) {
         answer->error = explain(transfer, result);
+        answer->code = code_of(transfer, result);
         return;
     }
     curl_easy_getinfo(transfer->item.easy, CURLINFO_RESPONSE_CODE, &status);
@@ -375,6 +397,7 @@ static void fill_answer(struct http_pending *transfer, CURLcode result)
         (struct http_pairs){.items = transfer->answer_headers, .count = transfer->answer_header_count};
     answer->body = bytes_of_text(buffer_text(&transfer->body));
     answer->body.size = transfer->body.size;
+    answer->url = transfer->course.hops > 0 ? transfer->course.url : NULL;
 }
 
 /* Cuts the URL; false where it is none that may be called. */
@@ -426,9 +449,9 @@ static bool follow(struct arena *arena, struct course *course, const char *locat
     return true;
 }
 
-static bool fail(struct http_pending *transfer, const char *error)
+static bool fail(struct http_pending *transfer, const char *code, const char *error)
 {
-    transfer->answer = (struct http_answer){.error = error};
+    transfer->answer = (struct http_answer){.error = error, .code = code};
     return false;
 }
 
@@ -442,10 +465,10 @@ static bool prepare_hop(struct http_pending *transfer)
     const char *proxy = course->is_home ? NULL : proxy_for(&client->proxies, course->scheme, course->host);
     int64_t left_ms = (course->deadline - clock_monotonic_ns()) / 1000000;
     if (left_ms <= 0)
-        return fail(transfer, explain(transfer, CURLE_OPERATION_TIMEDOUT));
+        return fail(transfer, "ETIMEDOUT", explain(transfer, CURLE_OPERATION_TIMEDOUT));
     if (proxy != NULL && !transfer->call.operator_chose_address &&
         !egress_permits_host(&client->egress, course->host))
-        return fail(transfer,
+        return fail(transfer, "EACCES",
                     arena_printf(transfer->arena, "%s may not be called (egress_allow)", course->host));
     transfer->is_free = transfer->call.operator_chose_address || course->is_home || proxy != NULL;
     transfer->body = buffer_create(transfer->arena, transfer->largest);
@@ -478,10 +501,10 @@ static bool leads_on(struct http_pending *transfer)
     if (target == NULL)
         return false;
     if (transfer->course.hops == transfer->call.redirects)
-        return fail(transfer,
+        return fail(transfer, "ERR_TOO_MANY_REDIRECTS",
                     arena_printf(transfer->arena, "more than %u redirects", transfer->call.redirects));
     if (!follow(transfer->arena, &transfer->course, target, transfer->answer.status))
-        return fail(transfer, "a redirect leads to no http or https URL");
+        return fail(transfer, "ERR_INVALID_URL", "a redirect leads to no http or https URL");
     transfer->course.hops++;
     end_hop(transfer);
     return prepare_hop(transfer);
@@ -556,13 +579,13 @@ static bool start_call(struct http_pending *transfer)
                                        .keeps_secrets = true,
                                        .deadline = clock_monotonic_ns() + call->timeout_ms * 1000000LL};
     if (fault != NULL)
-        return fail(transfer, fault);
+        return fail(transfer, "EINVAL", fault);
     const char *home = call->operator_chose_address
                            ? NULL
                            : home_address(transfer->arena, &transfer->client->home, call->url);
     transfer->course.is_home = home != NULL;
     if (!read_url(transfer->arena, home != NULL ? home : call->url, &transfer->course))
-        return fail(transfer, "the address is no http or https URL");
+        return fail(transfer, "ERR_INVALID_URL", "the address is no http or https URL");
     return prepare_hop(transfer);
 }
 
@@ -608,7 +631,9 @@ void http_end(struct http_pending **pending, struct arena *arena, struct http_an
                                       .value = arena_strdup(arena, got->headers.items[i].value)};
     *answer = (struct http_answer){.status = got->status,
                                    .headers = {.items = pairs, .count = got->headers.count},
-                                   .error = arena_strdup(arena, got->error)};
+                                   .error = arena_strdup(arena, got->error),
+                                   .code = got->code,
+                                   .url = arena_strdup(arena, got->url)};
     answer->body = bytes_of_text("");
     if (got->body.size > 0)
         answer->body = (struct bytes){

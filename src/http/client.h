@@ -39,6 +39,9 @@ struct http_answer {
     struct http_pairs headers; /* names in lower case */
     struct bytes body;
     const char *error; /* one sentence for logs; NULL where an answer came */
+    const char *
+        code; /* of the error, in Node.js' words: ETIMEDOUT, ENOTFOUND, ECONNREFUSED …; NULL where an answer came */
+    const char *url; /* that answered in the end, after redirects; NULL where none followed */
 };
 
 /*

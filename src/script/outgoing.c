@@ -73,10 +73,11 @@ static const char *answer_json(struct arena *arena, const struct http_answer *an
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
     if (answer->status == 0) {
         yyjson_mut_obj_add_str(doc, root, "error", answer->error != NULL ? answer->error : "no answer came");
-        yyjson_mut_obj_add_str(doc, root, "code", "ECONNREFUSED");
+        yyjson_mut_obj_add_str(doc, root, "code", answer->code != NULL ? answer->code : "ECONNRESET");
         return json_write_doc(arena, doc);
     }
     yyjson_mut_obj_add_int(doc, root, "status", answer->status);
+    json_set_text(doc, root, "url", answer->url);
     yyjson_mut_val *headers = yyjson_mut_obj_add_arr(doc, root, "headers");
     for (size_t i = 0; i < answer->headers.count; i++) {
         yyjson_mut_val *pair = yyjson_mut_arr_add_arr(doc, headers);

@@ -53,7 +53,7 @@ module.exports = ({settle, buildURL, buildFullPath, makeError}) => function http
                 statusText: STATUS[answer.status] || '',
                 headers: answer.headersObject,
                 config,
-                request,
+                request: answer.url ? {...request, res: {responseUrl: answer.url}} : request,
             });
         }, (fault) => {
             if (isTimeout(fault))

@@ -96,7 +96,7 @@ export default function (world) {
             statusMessage: STATUS[answer.status] || '',
             headers: answer.headersObject,
             rawBody: answer.body,
-            url: href,
+            url: answer.url || href,
             requestUrl: href,
             method,
             get ok() {

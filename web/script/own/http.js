@@ -76,7 +76,7 @@ function headersObject(pairs) {
     return object;
 }
 
-const isTimeout = (fault) => fault.code === 'ETIMEDOUT' || /timed? ?out|did not answer within/i.test(fault.message);
+const isTimeout = (fault) => fault.code === 'ETIMEDOUT';
 
 export default function (world) {
     const {host} = world;
@@ -88,7 +88,8 @@ export default function (world) {
         return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer || body, body.byteOffset, body.byteLength);
     }
 
-    // {method, url, headers: Headers, body, timeout, redirects} to {status, headers: [[name, value]], headersObject, body: Buffer}
+    // {method, url, headers: Headers, body, timeout, redirects} to {status, headers: [[name, value]], headersObject, body: Buffer,
+    // url: where redirects led to}
     function call({method, url, headers, body, timeout, redirects}) {
         const bytes = bytesOf(body);
         const message = JSON.stringify({

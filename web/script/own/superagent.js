@@ -45,7 +45,7 @@ export default function (world) {
             this.notFound = status === 404;
             this.unprocessableEntity = status === 422;
             this.links = {};
-            this.redirects = [];
+            this.redirects = answer.url ? [answer.url] : [];
             const parser = request.settings.parser;
             [this.text, this.body] = parser ? [answer.body.toString('utf8'), undefined] : parse(this.type, answer.body);
             if (parser)
