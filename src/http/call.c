@@ -444,11 +444,17 @@ const char *call_stream_head(struct call *call)
     struct tm when;
     time_t now = (time_t)(clock_now_ms() / 1000);
 
-    call->closes = true;
+    bool is_socket = x->response.stream->kind == HTTP_STREAM_SOCKET;
+    call->closes = !is_socket;
     add_standing_headers(call);
+    if (is_socket) {
+        http_set_header(x, "Connection", "Upgrade");
+        http_set_header(x, "Keep-Alive", "");
+    }
     gmtime_r(&now, &when);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &when);
-    buffer_printf(&head, "HTTP/1.1 200 OK\r\nDate: %s\r\n", date);
+    buffer_printf(&head, "HTTP/1.1 %s\r\nDate: %s\r\n", is_socket ? "101 Switching Protocols" : "200 OK",
+                  date);
     for (const struct http_header_list *header = x->response.headers; header != NULL; header = header->next)
         if (header->value[0] != '\0')
             buffer_printf(&head, "%s: %s\r\n", header->name, header->value);

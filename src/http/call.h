@@ -21,6 +21,7 @@ struct call_site {
     const struct http_router *router;
     struct networks trusted;
     const char *keep_alive; /* the header of that name */
+    struct streams *streams;
     void *context;
     uint64_t id_prefix;
     _Atomic uint64_t id_next;

@@ -157,8 +157,7 @@ static enum MHD_Result send_stream(struct http_server *server, struct call *call
             call_refuse(call, 503, "Too many pages wait for events; this one has to ask again.");
         return send_answer(server, call);
     }
-    return server->site.config.certificate_file != NULL ? lend_to_stream(call)
-                                                        : give_to_stream(server, call);
+    return server->site.config.certificate_file != NULL ? lend_to_stream(call) : give_to_stream(server, call);
 }
 
 static void run_on_thread(struct work *work)
@@ -385,6 +384,7 @@ struct http_server *http_server_start(const struct http_server_config *config,
                                                        .turns = own->workers > 1 ? own->workers / 2 : 1,
                                                        .workers = server->workers,
                                                        .context = context});
+        server->site.streams = server->streams;
         if (server->streams != NULL && server->connections != NULL)
             server->current.daemon = start_daemon(server, arena, error);
         if (server->current.daemon != NULL)

@@ -13,6 +13,14 @@
 #include "http/exchange.h"
 
 struct buffer;
+struct streams;
+
+enum http_stream_kind {
+    HTTP_STREAM_EVENTS = 0, /* server-sent events */
+    HTTP_STREAM_ONCE =
+        1, /* a long poll: ends with the first turn that says something, or at its deadline with `beat` */
+    HTTP_STREAM_SOCKET = 2, /* a WebSocket (RFC 6455) of text messages */
+};
 
 /* One run of a producer. */
 struct http_turn {
@@ -20,7 +28,14 @@ struct http_turn {
     void *context;       /* the exchange's */
     const char *key;     /* the stream's */
     int64_t *note;       /* the producer's own, kept from turn to turn; 0 at first */
-    struct buffer *out;  /* private to http/ */
+    const char
+        *message; /* that came by the socket, one a turn; NULL: the beginning, or the topic was woken */
+
+    /* Private to http/. */
+    enum http_stream_kind kind;
+    struct streams *streams;
+    struct buffer *out;
+    const char *topic;
 };
 
 /*
@@ -32,12 +47,24 @@ typedef bool (*http_producer)(struct http_turn *turn);
 /* An event of that name (NULL: "message"); `data` may have several lines. */
 void http_turn_event(struct http_turn *turn, const char *event, const char *data);
 
+/* Says a text as it is: a message of a socket, a piece of the one answer of a long poll. */
+void http_turn_say(struct http_turn *turn, const char *text);
+/* From now on another topic wakes it; a turn more follows, so that nothing is missed in between. */
+void http_turn_listen(struct http_turn *turn, const char *topic);
+/* Wakes the streams of this server that have that topic: for what concerns no other server. */
+void http_turn_wake(struct http_turn *turn, const char *topic);
+void http_wake(struct http_exchange *x, const char *topic);
+
 struct http_stream {
     const char *topic; /* what wakes it, as in store/signal.h; copied */
     const char *key;   /* what the producer needs to know; copied */
     unsigned
         seconds; /* after which it ends, give or take a second; the clock of machines, not base/clock.h's */
     http_producer produce;
+    enum http_stream_kind kind;
+    const char *type; /* ONCE: the content type */
+    const char
+        *beat; /* ONCE: said at the deadline. SOCKET: a message instead of a heartbeat; NULL: none. Copied */
 };
 
 /*
@@ -45,5 +72,10 @@ struct http_stream {
  * 503, after which a browser's EventSource does not try again and its page has to poll.
  */
 void http_reply_stream(struct http_exchange *x, const struct http_stream *stream);
+
+/* Whether a socket can be answered with: not where this server speaks TLS itself, as libmicrohttpd then keeps the connection. */
+bool http_can_be_socket(const struct http_exchange *x) NODISCARD;
+/* The same for a stream of the kind SOCKET; a request that asks for none (RFC 6455 section 4.2.1) gets 400 or 426. */
+void http_reply_socket(struct http_exchange *x, const struct http_stream *stream);
 
 #endif

@@ -1,15 +1,12 @@
-#include "http/streams.h"
+#include "http/streams_own.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "http/address_counts.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,73 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    TOPIC_ROWS = 4096,
-    SLOTS = 64, /* of the wheel, a second each */
-    MOST_HEARTBEAT_S = SLOTS - 2,
-    MOST_UNSENT = 64 * 1024,   /* of one stream; who lets more gather is cut */
-    UNANSWERED_MS = 30 * 1000, /* until the kernel gives a silent peer up */
-    RETRY_MS = 20,             /* where the request threads' queue was full */
-    EVENTS_AT_ONCE = 256,
-};
+enum { NORMAL_CLOSURE = 1000 /* RFC 6455 section 7.4.1 */ };
 
-static const int64_t second = 1000000000;
-static const char heartbeat[] = ":\n\n";
-
-enum turn_state { RESTS, QUEUED, RUNS };
-
-struct stream {
-    struct work work; /* first: a request thread gets this */
-    struct streams *owner;
-    http_producer produce;
-    const char *topic; /* both behind the struct */
-    const char *key;
-    int64_t note;
-    int64_t deadline; /* monotonic nanoseconds */
-    struct address person;
-    struct stream *next_of_topic;
-    struct stream **place_of_topic; /* that points here; NULL: in no list */
-    struct stream *next_of_slot;
-    struct stream **place_of_slot;
-    struct stream *next; /* in the queue of turns, or among the dead */
-    char *unsent;
-    size_t unsent_size;
-    int fd; /* -1: lent, or not there yet, or gone */
-    enum turn_state turn;
-    bool is_woken;  /* once more, after the turn that runs */
-    bool is_ending; /* once all is sent */
-    bool is_gone;
-    bool is_stalled; /* had unsent bytes at the last heartbeat */
-    bool wants_room; /* epoll tells when more can be sent */
-    bool is_lent;
-    bool is_suspended; /* the lent connection waits for `resume` */
-    void (*resume)(void *context);
-    void *resume_context;
-};
-
-struct streams {
-    struct streams_config config;
-    struct address_counts *addresses;
-    _Atomic unsigned count;
-    int epoll;
-    int bell; /* rung for the watching thread */
-    pthread_t thread;
-
-    pthread_mutex_t lock; /* guards what follows, and the streams */
-    struct stream *topics[TOPIC_ROWS];
-    struct stream *wheel[SLOTS];
-    int64_t tick; /* the second that the wheel stands at */
-    struct stream *first_turn;
-    struct stream **last_turn;
-    unsigned turns_running;
-    struct stream *dead; /* freed by the watching thread, which may hold an event of theirs */
-    bool is_asleep;      /* the watching thread: until the bell rings */
-    bool is_retrying;    /* the request threads' queue was full */
-    bool is_closed;
-    bool is_stopping;
-};
-
-/* --- lists; all with the lock held --- */
+/* --- lists --- */
 
 static struct stream **row_of(struct streams *streams, const char *topic)
 {
@@ -113,7 +46,7 @@ static void leave_topic(struct stream *stream)
     stream->place_of_topic = NULL;
 }
 
-static void leave_slot(struct stream *stream)
+void stream_leave_slot(struct stream *stream)
 {
     if (stream->place_of_slot == NULL)
         return;
@@ -123,10 +56,11 @@ static void leave_slot(struct stream *stream)
     stream->place_of_slot = NULL;
 }
 
-/* To the second of the next heartbeat, or of the deadline where that is sooner. */
-static void join_slot(struct streams *streams, struct stream *stream)
+/* To the stream_second of the next heartbeat, or of the deadline where that is sooner. */
+void stream_join_slot(struct stream *stream)
 {
-    int64_t left = (stream->deadline - clock_monotonic_ns()) / second + 1;
+    struct streams *streams = stream->owner;
+    int64_t left = (stream->deadline - clock_monotonic_ns()) / stream_second + 1;
     int64_t wait = streams->config.heartbeat_seconds;
     if (left < wait)
         wait = left < 1 ? 1 : left;
@@ -138,31 +72,31 @@ static void join_slot(struct streams *streams, struct stream *stream)
     *slot = stream;
 }
 
-static void ring(const struct streams *streams)
+void streams_ring(const struct streams *streams)
 {
     while (eventfd_write(streams->bell, 1) != 0 && errno == EINTR)
         continue;
 }
 
-/* --- the end of a stream; with the lock held --- */
+/* --- the end of a stream --- */
 
 static void bury(struct stream *stream)
 {
     struct streams *streams = stream->owner;
     stream->next = streams->dead;
     streams->dead = stream;
-    ring(streams);
+    streams_ring(streams);
 }
 
 /* The client is gone, or is to be. Memory stays while a turn or the lent connection needs it. */
-static void close_stream(struct stream *stream)
+void stream_close(struct stream *stream)
 {
     struct streams *streams = stream->owner;
     if (stream->is_gone)
         return;
     stream->is_gone = true;
     leave_topic(stream);
-    leave_slot(stream);
+    stream_leave_slot(stream);
     if (stream->fd >= 0) {
         epoll_ctl(streams->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
         close(stream->fd);
@@ -171,6 +105,9 @@ static void close_stream(struct stream *stream)
     free(stream->unsent);
     stream->unsent = NULL;
     stream->unsent_size = 0;
+    free(stream->unread);
+    stream->unread = NULL;
+    websocket_clear(&stream->websocket);
     address_counts_give_back(streams->addresses, &stream->person);
     atomic_fetch_sub(&streams->count, 1);
     if (stream->is_lent && stream->is_suspended) {
@@ -181,15 +118,24 @@ static void close_stream(struct stream *stream)
         bury(stream);
 }
 
-/* --- sending; with the lock held --- */
+/* --- sending --- */
+
+static void watch_for(struct stream *stream, int operation)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP, .data.ptr = stream};
+    if (stream->wants_room)
+        event.events |= EPOLLOUT;
+    if (stream->kind == HTTP_STREAM_SOCKET)
+        event.events |= EPOLLIN;
+    epoll_ctl(stream->owner->epoll, operation, stream->fd, &event);
+}
 
 static void watch_for_room(struct stream *stream, bool wants_room)
 {
     if (stream->wants_room == wants_room)
         return;
     stream->wants_room = wants_room;
-    struct epoll_event event = {.events = EPOLLRDHUP | (wants_room ? EPOLLOUT : 0U), .data.ptr = stream};
-    epoll_ctl(stream->owner->epoll, EPOLL_CTL_MOD, stream->fd, &event);
+    watch_for(stream, EPOLL_CTL_MOD);
 }
 
 static void drop_sent(struct stream *stream, size_t size)
@@ -204,7 +150,7 @@ static void drop_sent(struct stream *stream, size_t size)
     stream->is_stalled = false;
 }
 
-static void flush(struct stream *stream)
+void stream_flush(struct stream *stream)
 {
     if (stream->is_lent) {
         bool resumes = stream->is_suspended && (stream->unsent_size > 0 || stream->is_ending);
@@ -222,22 +168,22 @@ static void flush(struct stream *stream)
             watch_for_room(stream, true);
             return;
         } else if (sent == 0 || errno != EINTR) {
-            close_stream(stream);
+            stream_close(stream);
             return;
         }
     }
     if (stream->is_ending)
-        close_stream(stream);
+        stream_close(stream);
     else
         watch_for_room(stream, false);
 }
 
-static void say(struct stream *stream, const char *data, size_t size)
+void stream_say(struct stream *stream, const char *data, size_t size)
 {
     if (stream->is_gone || size == 0)
         return;
     if (stream->unsent_size + size > MOST_UNSENT) {
-        close_stream(stream);
+        stream_close(stream);
         return;
     }
     char *larger = realloc(stream->unsent, stream->unsent_size + size);
@@ -246,13 +192,13 @@ static void say(struct stream *stream, const char *data, size_t size)
     memcpy(larger + stream->unsent_size, data, size);
     stream->unsent = larger;
     stream->unsent_size += size;
-    flush(stream);
+    stream_flush(stream);
 }
 
 /* --- turns --- */
 
 /* With the lock held. */
-static void queue_turn(struct stream *stream)
+void stream_queue_turn(struct stream *stream)
 {
     struct streams *streams = stream->owner;
     if (stream->is_gone || stream->is_ending)
@@ -270,14 +216,14 @@ static void queue_turn(struct stream *stream)
 static void run_turn(struct work *work);
 
 /* Gives turns to the request threads, as many as may run at once. With the lock held. */
-static void hand_out_turns(struct streams *streams)
+void streams_hand_out_turns(struct streams *streams)
 {
     while (streams->first_turn != NULL && streams->turns_running < streams->config.turns) {
         struct stream *stream = streams->first_turn;
         if (!stream->is_gone && !workers_reserve(streams->config.workers)) {
             /* The watching thread tries again in a moment. */
             if (!streams->is_retrying)
-                ring(streams);
+                streams_ring(streams);
             streams->is_retrying = true;
             return;
         }
@@ -299,25 +245,49 @@ static void hand_out_turns(struct streams *streams)
     }
 }
 
-/* With the lock held. */
-static void end_turn(struct stream *stream, const struct buffer *said, bool goes_on)
+/* Takes the next message from those that wait. With the lock held. */
+static const char *next_message(struct stream *stream, struct arena *arena)
 {
-    struct streams *streams = stream->owner;
-    streams->turns_running--;
-    stream->turn = RESTS;
-    if (stream->is_gone) {
-        if (!stream->is_lent)
-            bury(stream);
-    } else {
-        bool is_whole = !said->overflowed;
-        stream->is_ending = !goes_on || !is_whole;
-        say(stream, said->data, said->size);
-        if (!stream->is_gone && stream->is_ending)
-            flush(stream);
-        if (!stream->is_gone && stream->is_woken)
-            queue_turn(stream);
-    }
-    hand_out_turns(streams);
+    struct message *message = stream->first_message;
+    if (message == NULL)
+        return NULL;
+    stream->first_message = message->next;
+    if (stream->first_message == NULL)
+        stream->last_message = &stream->first_message;
+    stream->messages--;
+    const char *text = arena_strdup(arena, message->text);
+    free(message);
+    return text;
+}
+
+/* With the lock held. */
+static void listen_to(struct stream *stream, const char *topic)
+{
+    leave_topic(stream);
+    free(stream->topic);
+    stream->topic = strdup(topic);
+    if (stream->topic == NULL)
+        abort();
+    join_topic(stream->owner, stream);
+    stream->is_woken = true;
+}
+
+/* With the lock held. */
+static void deliver(struct stream *stream, const struct http_turn *turn, bool goes_on)
+{
+    bool is_answered = stream->kind == HTTP_STREAM_ONCE && turn->out->size > 0;
+    if (!goes_on && stream->kind == HTTP_STREAM_SOCKET)
+        websocket_write_close(turn->out, NORMAL_CLOSURE);
+    stream->is_ending = !goes_on || is_answered || turn->out->overflowed;
+    stream_say(stream, turn->out->data, turn->out->size);
+    if (!stream->is_gone && stream->is_ending)
+        stream_flush(stream);
+    if (stream->is_gone)
+        return;
+    if (turn->topic != NULL)
+        listen_to(stream, turn->topic);
+    if (stream->is_woken || stream->first_message != NULL)
+        stream_queue_turn(stream);
 }
 
 static void run_turn(struct work *work)
@@ -330,10 +300,21 @@ static void run_turn(struct work *work)
                              .context = streams->config.context,
                              .key = stream->key,
                              .note = &stream->note,
+                             .kind = stream->kind,
+                             .streams = streams,
                              .out = &said};
+    pthread_mutex_lock(&streams->lock);
+    turn.message = next_message(stream, arena);
+    pthread_mutex_unlock(&streams->lock);
     bool goes_on = stream->produce(&turn);
     pthread_mutex_lock(&streams->lock);
-    end_turn(stream, &said, goes_on);
+    streams->turns_running--;
+    stream->turn = RESTS;
+    if (!stream->is_gone)
+        deliver(stream, &turn, goes_on);
+    else if (!stream->is_lent)
+        bury(stream);
+    streams_hand_out_turns(streams);
     pthread_mutex_unlock(&streams->lock);
     arena_destroy(&arena);
 }
@@ -346,164 +327,14 @@ void streams_wake(struct streams *streams, const char *topic)
     if (topic != NULL) {
         for (struct stream *stream = *row_of(streams, topic); stream != NULL; stream = stream->next_of_topic)
             if (strcmp(stream->topic, topic) == 0)
-                queue_turn(stream);
+                stream_queue_turn(stream);
     } else {
         for (unsigned i = 0; i < SLOTS; i++)
             for (struct stream *stream = streams->wheel[i]; stream != NULL; stream = stream->next_of_slot)
-                queue_turn(stream);
+                stream_queue_turn(stream);
     }
-    hand_out_turns(streams);
+    streams_hand_out_turns(streams);
     pthread_mutex_unlock(&streams->lock);
-}
-
-/* --- the watching thread; with the lock held --- */
-
-static void beat(struct streams *streams, struct stream *stream)
-{
-    if (clock_monotonic_ns() >= stream->deadline || (stream->unsent_size > 0 && stream->is_stalled)) {
-        /* A lent connection sees its end only after what was said before. */
-        stream->is_ending = true;
-        close_stream(stream);
-        return;
-    }
-    join_slot(streams, stream);
-    if (stream->unsent_size > 0)
-        stream->is_stalled = true;
-    else
-        say(stream, heartbeat, sizeof heartbeat - 1);
-}
-
-static void turn_wheel(struct streams *streams)
-{
-    int64_t now = clock_monotonic_ns() / second;
-    while (streams->tick < now) {
-        streams->tick++;
-        struct stream *due = streams->wheel[streams->tick % SLOTS];
-        streams->wheel[streams->tick % SLOTS] = NULL;
-        if (due != NULL)
-            due->place_of_slot = &due;
-        while (due != NULL) {
-            struct stream *stream = due;
-            leave_slot(stream);
-            beat(streams, stream);
-        }
-    }
-}
-
-static void free_dead(struct streams *streams)
-{
-    while (streams->dead != NULL) {
-        struct stream *stream = streams->dead;
-        streams->dead = stream->next;
-        free(stream);
-    }
-}
-
-static void notice(struct stream *stream, uint32_t events)
-{
-    if (stream->is_gone)
-        return;
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-        close_stream(stream);
-    else if ((events & EPOLLOUT) != 0)
-        flush(stream);
-}
-
-/* How long the watching thread may sleep: no longer than to the wheel's next second while there are streams. */
-static int patience(const struct streams *streams)
-{
-    if (streams->is_retrying)
-        return RETRY_MS;
-    if (atomic_load(&streams->count) == 0)
-        return -1;
-    int64_t left = (streams->tick + 1) * second - clock_monotonic_ns();
-    return left <= 0 ? 0 : (int)(left / 1000000) + 1;
-}
-
-static void *watch(void *argument)
-{
-    struct streams *streams = argument;
-    struct epoll_event events[EVENTS_AT_ONCE];
-    pthread_setname_np(pthread_self(), "streams");
-    pthread_mutex_lock(&streams->lock);
-    while (!streams->is_stopping) {
-        free_dead(streams);
-        int wait = patience(streams);
-        streams->is_asleep = wait < 0;
-        pthread_mutex_unlock(&streams->lock);
-        int count = epoll_wait(streams->epoll, events, EVENTS_AT_ONCE, wait);
-        pthread_mutex_lock(&streams->lock);
-        streams->is_asleep = false;
-        for (int i = 0; i < count; i++) {
-            eventfd_t rung;
-            if (events[i].data.ptr == NULL)
-                (void)!eventfd_read(streams->bell, &rung);
-            else
-                notice(events[i].data.ptr, events[i].events);
-        }
-        turn_wheel(streams);
-        hand_out_turns(streams);
-    }
-    pthread_mutex_unlock(&streams->lock);
-    return NULL;
-}
-
-struct streams *streams_start(const struct streams_config *config)
-{
-    struct streams *streams = calloc(1, sizeof *streams);
-    if (streams == NULL)
-        abort();
-    streams->config = *config;
-    if (streams->config.heartbeat_seconds == 0 || streams->config.heartbeat_seconds > MOST_HEARTBEAT_S)
-        streams->config.heartbeat_seconds = MOST_HEARTBEAT_S;
-    streams->addresses = address_counts_create();
-    streams->last_turn = &streams->first_turn;
-    streams->tick = clock_monotonic_ns() / second;
-    pthread_mutex_init(&streams->lock, NULL);
-    streams->epoll = epoll_create1(EPOLL_CLOEXEC);
-    streams->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (streams->epoll >= 0 && streams->bell >= 0 &&
-        epoll_ctl(streams->epoll, EPOLL_CTL_ADD, streams->bell, &event) == 0 &&
-        pthread_create(&streams->thread, NULL, watch, streams) == 0)
-        return streams;
-    if (streams->epoll >= 0)
-        close(streams->epoll);
-    if (streams->bell >= 0)
-        close(streams->bell);
-    address_counts_free(&streams->addresses);
-    free(streams);
-    return NULL;
-}
-
-void streams_close(struct streams *streams)
-{
-    pthread_mutex_lock(&streams->lock);
-    streams->is_closed = true;
-    for (unsigned i = 0; i < SLOTS; i++)
-        while (streams->wheel[i] != NULL)
-            close_stream(streams->wheel[i]);
-    hand_out_turns(streams);
-    pthread_mutex_unlock(&streams->lock);
-}
-
-void streams_stop(struct streams **streams)
-{
-    struct streams *ending = *streams;
-    if (ending == NULL)
-        return;
-    pthread_mutex_lock(&ending->lock);
-    ending->is_stopping = true;
-    ring(ending);
-    pthread_mutex_unlock(&ending->lock);
-    pthread_join(ending->thread, NULL);
-    free_dead(ending);
-    close(ending->epoll);
-    close(ending->bell);
-    pthread_mutex_destroy(&ending->lock);
-    address_counts_free(&ending->addresses);
-    free(ending);
-    *streams = NULL;
 }
 
 unsigned streams_count(const struct streams *streams)
@@ -524,19 +355,21 @@ struct stream *streams_open(struct streams *streams, const struct http_stream *s
         address_counts_give_back(streams->addresses, person);
         return NULL;
     }
-    size_t topic_size = strlen(stream->topic) + 1;
     size_t key_size = strlen(stream->key) + 1;
-    struct stream *opened = calloc(1, sizeof *opened + topic_size + key_size);
-    if (opened == NULL)
+    size_t beat_size = stream->beat != NULL ? strlen(stream->beat) + 1 : 0;
+    struct stream *opened = calloc(1, sizeof *opened + key_size + beat_size);
+    if (opened == NULL || (opened->topic = strdup(stream->topic)) == NULL)
         abort();
     char *texts = (char *)(opened + 1);
-    memcpy(texts, stream->topic, topic_size);
-    memcpy(texts + topic_size, stream->key, key_size);
-    opened->topic = texts;
-    opened->key = texts + topic_size;
+    memcpy(texts, stream->key, key_size);
+    opened->key = texts;
+    if (beat_size > 0)
+        opened->beat = memcpy(texts + key_size, stream->beat, beat_size);
+    opened->kind = stream->kind;
+    opened->last_message = &opened->first_message;
     opened->owner = streams;
     opened->produce = stream->produce;
-    opened->deadline = clock_monotonic_ns() + stream->seconds * second;
+    opened->deadline = clock_monotonic_ns() + stream->seconds * stream_second;
     opened->person = *person;
     opened->fd = -1;
     return opened;
@@ -547,17 +380,17 @@ static void begin(struct stream *stream)
 {
     struct streams *streams = stream->owner;
     if (streams->is_closed) {
-        close_stream(stream);
+        stream_close(stream);
         return;
     }
     /* Nobody turned the wheel while there was no stream. */
-    turn_wheel(streams);
+    streams_turn_wheel(streams);
     if (streams->is_asleep)
-        ring(streams);
+        streams_ring(streams);
     join_topic(streams, stream);
-    join_slot(streams, stream);
-    queue_turn(stream);
-    hand_out_turns(streams);
+    stream_join_slot(stream);
+    stream_queue_turn(stream);
+    streams_hand_out_turns(streams);
 }
 
 void stream_take(struct stream *stream, int fd, const char *head)
@@ -567,9 +400,8 @@ void stream_take(struct stream *stream, int fd, const char *head)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){UNANSWERED_MS}, sizeof(int));
     pthread_mutex_lock(&streams->lock);
     stream->fd = fd;
-    struct epoll_event event = {.events = EPOLLRDHUP, .data.ptr = stream};
-    epoll_ctl(streams->epoll, EPOLL_CTL_ADD, fd, &event);
-    say(stream, head, strlen(head));
+    watch_for(stream, EPOLL_CTL_ADD);
+    stream_say(stream, head, strlen(head));
     if (!stream->is_gone)
         begin(stream);
     pthread_mutex_unlock(&streams->lock);
@@ -612,7 +444,7 @@ void stream_let_go(struct stream *stream)
     stream->is_suspended = false;
     stream->is_lent = false;
     if (!stream->is_gone)
-        close_stream(stream);
+        stream_close(stream);
     else if (stream->turn == RESTS)
         bury(stream);
     pthread_mutex_unlock(&streams->lock);

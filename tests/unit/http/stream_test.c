@@ -4,6 +4,7 @@
 #include "http/stream.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 static _Atomic unsigned turns;
@@ -34,7 +35,52 @@ static void stream(struct http_exchange *x)
                                                .produce = tell});
 }
 
-static const struct http_route stream_routes[] = {{"GET", "/stream", stream, 0, "stream"}};
+/* A socket that says back what it hears, and lets other topics be listened to. */
+static bool echo_back(struct http_turn *turn)
+{
+    if (turn->message == NULL)
+        http_turn_say(turn, arena_printf(turn->arena, "woken %lld", (long long)++*turn->note));
+    else if (strncmp(turn->message, "listen ", 7) == 0)
+        http_turn_listen(turn, turn->message + 7);
+    else if (strncmp(turn->message, "wake ", 5) == 0)
+        http_turn_wake(turn, turn->message + 5);
+    else
+        http_turn_say(turn, turn->message);
+    return turn->message == NULL || strcmp(turn->message, "bye") != 0;
+}
+
+static void socket_route(struct http_exchange *x)
+{
+    http_reply_socket(x, &(struct http_stream){.topic = "socket",
+                                               .key = "",
+                                               .seconds = 60,
+                                               .produce = echo_back,
+                                               .kind = HTTP_STREAM_SOCKET,
+                                               .beat = "beat"});
+}
+
+/* Answers once the test has made it so. */
+static bool answer_once(struct http_turn *turn)
+{
+    if (atomic_load(&is_over))
+        http_turn_say(turn, "the answer");
+    return true;
+}
+
+static void once_route(struct http_exchange *x)
+{
+    http_reply_stream(x, &(struct http_stream){.topic = "once",
+                                               .key = "",
+                                               .seconds = 2,
+                                               .produce = answer_once,
+                                               .kind = HTTP_STREAM_ONCE,
+                                               .type = "text/plain",
+                                               .beat = "late"});
+}
+
+static const struct http_route stream_routes[] = {{"GET", "/stream", stream, 0, "stream"},
+                                                  {"GET", "/socket", socket_route, 0, "stream"},
+                                                  {"GET", "/once", once_route, 0, "stream"}};
 static const struct http_routes stream_tables[] = {{routes, ARRAY_LENGTH(routes)},
                                                    {stream_routes, ARRAY_LENGTH(stream_routes)}};
 
@@ -330,6 +376,103 @@ static void clients_that_break_off_leave_nothing_behind(void **state)
     assert_status(get("/echo"), 200);
 }
 
+/* --- long polls and sockets --- */
+
+static void a_long_poll_is_answered_once_or_at_its_deadline(void **state)
+{
+    (void)state;
+    int fd = raw_connect(port);
+    raw_send_text(fd, "GET /once HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(streams_become(1));
+    atomic_store(&is_over, true);
+    http_server_wake(server, "once");
+    bool is_closed = false;
+    const char *all = raw_read_until(arena, fd, 10000, &is_closed);
+    assert_true(is_closed);
+    assert_has(all, "\r\n\r\nthe answer");
+    close(fd);
+    atomic_store(&is_over, false);
+    fd = raw_connect(port);
+    raw_send_text(fd, "GET /once HTTP/1.1\r\nHost: a\r\n\r\n");
+    all = raw_read_until(arena, fd, 10000, &is_closed);
+    assert_has(all, "\r\n\r\nlate");
+    assert_has_not(all, ":\n");
+    close(fd);
+    assert_true(streams_become(0));
+}
+
+static int open_socket(void)
+{
+    int fd = raw_connect(port);
+    raw_send_text(
+        fd, "GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    const char *head = read_to(fd, "woken 1");
+    assert_status(head, 101);
+    assert_has(head, "Connection: Upgrade\r\n");
+    assert_has(head, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
+    return fd;
+}
+
+static void send_frame(int fd, char first, const char *text)
+{
+    char frame[128] = {first, (char)(0x80 | strlen(text))}; /* a mask of zeros */
+    memcpy(frame + 6, text, strlen(text));
+    raw_send(fd, frame, 6 + strlen(text));
+}
+
+static void a_socket_hears_and_says(void **state)
+{
+    (void)state;
+    int fd = open_socket();
+    send_frame(fd, (char)0x81, "one");
+    send_frame(fd, (char)0x81, "two");
+    read_to(fd, "\x81\x03one\x81\x03two");
+    send_frame(fd, (char)0x89, "p");
+    read_to(fd, "\x8a\x01p");
+    send_frame(fd, (char)0x81, "listen other");
+    read_to(fd, "woken 2");
+    http_server_wake(server, "socket");
+    send_frame(fd, (char)0x81, "wake other");
+    read_to(fd, "woken 3");
+    read_to(fd, "\x81\x04"
+                "beat");
+    send_frame(fd, (char)0x81, "bye");
+    bool is_closed = false;
+    assert_has(raw_read_until(arena, fd, 10000, &is_closed), "\x88\x02\x03\xe8");
+    assert_true(is_closed);
+    close(fd);
+    assert_true(streams_become(0));
+}
+
+static void a_socket_that_breaks_the_rules_is_closed(void **state)
+{
+    (void)state;
+    static const char *const wrongs[] = {"\x81\x03one", "\x82\x81....a",
+                                         "\x81\xff\x01\x01\x01\x01\x01\x01\x01\x01", "\x88\x80...."};
+    for (size_t i = 0; i < ARRAY_LENGTH(wrongs); i++) {
+        int fd = open_socket();
+        raw_send_text(fd, wrongs[i]);
+        bool is_closed = false;
+        assert_has(raw_read_until(arena, fd, 10000, &is_closed), "\x88\x02\x03");
+        assert_true(is_closed);
+        close(fd);
+    }
+    /* More messages than have turns. */
+    int fd = open_socket();
+    bool goes_on = true;
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < 100000 && goes_on; i++)
+        goes_on = raw_send(fd, "\x81\x81\0\0\0\0a", 7);
+    close(fd);
+    assert_true(streams_become(0));
+    assert_status(get("/socket"), 400);
+    assert_status(
+        ask("GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+        426);
+}
+
 int main(void)
 {
     big = calloc(1, BIG_BYTES + 1);
@@ -345,6 +488,9 @@ int main(void)
         STREAMED(past_the_limits_the_answer_is_503),
         STREAMED(a_head_asks_for_no_events),
         STREAMED(a_stop_ends_streams),
+        STREAMED(a_long_poll_is_answered_once_or_at_its_deadline),
+        STREAMED(a_socket_hears_and_says),
+        STREAMED(a_socket_that_breaks_the_rules_is_closed),
         STREAMED(thousands_come_and_go),
         STREAMED(clients_that_break_off_leave_nothing_behind),
     };
