@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "guardian/routes.h"
+#include "guardian/socket.h"
 #include "page/page.h"
 #include "store/signal.h"
 
@@ -64,18 +65,8 @@ void widget_ready_factor(struct widget_call *call)
     };
 }
 
-static const char *read_token(struct widget_call *call, struct db_tx *tx, const char *token)
+static const char *read_transaction(struct widget_call *call, struct db_tx *tx, const char *txid)
 {
-    const char *txid = NULL;
-    switch (browser_token_read(call->tenant, tx, call->arena, BROWSER_TOKEN_TRANSACTION, token, call->now,
-                               &txid)) {
-    case BROWSER_TOKEN_INVALID:
-        return "invalid_token";
-    case BROWSER_TOKEN_EXPIRED:
-        return "transaction_expired";
-    case BROWSER_TOKEN_FINE:
-        break;
-    }
     enum db_result result = mfa_transaction_by_id(tx, call->arena, txid, call->now, &call->transaction);
     if (result == DB_OK)
         result = widget_read_person(call, tx);
@@ -84,18 +75,39 @@ static const char *read_token(struct widget_call *call, struct db_tx *tx, const 
     return result == DB_OK ? NULL : "internal_error";
 }
 
-const char *widget_open_token(struct tenant *tenant, struct arena *arena, struct http_exchange *x,
-                              const char *token, struct widget_call *call)
+/* By a token or, where that is NULL, by the id. */
+static const char *open_by(struct widget_call *call, const char *token, const char *txid)
 {
     struct db_tx *tx = NULL;
-    *call = (struct widget_call){.x = x, .tenant = tenant, .arena = arena, .now = clock_now_ms()};
-    if (db_begin_read(tenant->db, &tx) != DB_OK)
+    const char *fault = NULL;
+    if (db_begin_read(call->tenant->db, &tx) != DB_OK)
         return "internal_error";
-    const char *fault = read_token(call, tx, token);
+    enum browser_token_fault read =
+        token == NULL ? BROWSER_TOKEN_FINE
+                      : browser_token_read(call->tenant, tx, call->arena, BROWSER_TOKEN_TRANSACTION, token,
+                                           call->now, &txid);
+    if (read == BROWSER_TOKEN_FINE)
+        fault = read_transaction(call, tx, txid);
+    else
+        fault = read == BROWSER_TOKEN_EXPIRED ? "transaction_expired" : "invalid_token";
     db_end(&tx);
     if (fault == NULL)
         widget_ready_factor(call);
     return fault;
+}
+
+const char *widget_open_token(struct tenant *tenant, struct arena *arena, struct http_exchange *x,
+                              const char *token, struct widget_call *call)
+{
+    *call = (struct widget_call){.x = x, .tenant = tenant, .arena = arena, .now = clock_now_ms()};
+    return open_by(call, token, NULL);
+}
+
+const char *widget_open_transaction(struct tenant *tenant, struct arena *arena, const char *txid,
+                                    struct widget_call *call)
+{
+    *call = (struct widget_call){.tenant = tenant, .arena = arena, .now = clock_now_ms()};
+    return open_by(call, NULL, txid);
 }
 
 bool widget_open(struct http_exchange *x, struct widget_call *call)
@@ -215,10 +227,14 @@ static void answer_preflight(struct http_exchange *x)
 #define UNDER(prefix)                                                                                        \
     BOTH(prefix "/api/start-flow", widget_start_flow),                                                       \
         BOTH(prefix "/api/transaction-state", widget_transaction_state),                                     \
-                                                                                                             \
+        BOTH(prefix "/api/send-push-notification", widget_send_push),                                        \
         BOTH(prefix "/api/send-sms", widget_send_sms), BOTH(prefix "/api/verify-otp", widget_verify_otp),    \
         BOTH(prefix "/api/recover-account", widget_recover_account),                                         \
-        BOTH(prefix "/api/device-accounts/{id}/sms-enroll", widget_sms_enroll)
+        BOTH(prefix "/api/device-accounts/{id}/sms-enroll", widget_sms_enroll),                              \
+        BOTH(prefix "/socket.io/", socket_post),                                                             \
+    {                                                                                                        \
+        "GET", prefix "/socket.io/", socket_get, 0, "widget"                                                 \
+    }
 
 static const struct http_route routes[] = {UNDER("/appliance-mfa"), UNDER("/guardian"), UNDER("")};
 

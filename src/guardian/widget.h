@@ -24,6 +24,11 @@ bool widget_open(struct http_exchange *x, struct widget_call *call) NODISCARD;
 /* The same for a token that came another way; the fault's code, or NULL where there is none. x may be NULL. */
 const char *widget_open_token(struct tenant *tenant, struct arena *arena, struct http_exchange *x,
                               const char *token, struct widget_call *call) NODISCARD;
+/* The same by the transaction's id, for who showed its token before. */
+const char *widget_open_transaction(struct tenant *tenant, struct arena *arena, const char *txid,
+                                    struct widget_call *call) NODISCARD;
+/* The signature of an accepted transaction; NULL where the store fails. */
+const char *widget_sign(struct widget_call *call) NODISCARD;
 /* Fills in what belongs to call->transaction: user, settings, choice. */
 enum db_result widget_read_person(struct widget_call *call, struct db_tx *tx) NODISCARD;
 /* Makes call->factor, once the person is read. */
@@ -57,6 +62,8 @@ void widget_reply_store_failure(struct http_exchange *x);
 /* What became of a try; `wrong` is the code of a wrong one: "invalid_otp", "invalid_recovery_code". */
 void widget_reply_result(struct widget_call *call, enum factor_result result, int64_t retry_ms,
                          const char *wrong);
+/* 429 with that code, and when to try again. */
+void widget_reply_limited(struct widget_call *call, const char *code, int64_t retry_ms);
 /* Every origin may read the answer: its caller's token is what counts, and no cookie does. */
 void widget_allow_origin(struct http_exchange *x);
 

@@ -54,6 +54,37 @@ void widget_send_sms(struct http_exchange *x)
         widget_reply_result(&call, result, retry_ms, "invalid_otp");
 }
 
+/* --- POST send-push-notification --- */
+
+/* To every phone of the person (guardian.md C4-4); sent where one of them was sent to. */
+void widget_send_push(struct http_exchange *x)
+{
+    struct widget_call call;
+    int64_t retry_ms = 0;
+    if (!open_pending(x, &call))
+        return;
+    enum factor_result result = FACTOR_NOT_ENROLLED;
+    for (size_t i = 0; i < call.choice.enrolled_count; i++) {
+        const struct authenticator *authenticator = &call.choice.enrolled[i];
+        if (strcmp(authenticator->kind, "push") != 0 || result == FACTOR_TOO_MANY_MESSAGES)
+            continue;
+        enum factor_result sent = mfa_challenge(&call.factor, authenticator, &retry_ms);
+        call.factor.again = true;
+        if (result != FACTOR_OK)
+            result = sent;
+    }
+    if (result == FACTOR_OK)
+        http_reply_empty(x, 204);
+    else if (result == FACTOR_TOO_MANY_MESSAGES)
+        widget_reply_limited(&call, "too_many_pn", retry_ms);
+    else if (result == FACTOR_SEND_FAILED)
+        widget_reply_error(x, "error_sending_push_notification");
+    else if (!mfa_factor_enabled(&call.settings, "push"))
+        widget_reply_error(x, "feature_disabled_by_admin");
+    else
+        widget_reply_result(&call, result, retry_ms, "invalid_otp");
+}
+
 /* --- POST device-accounts/{id}/sms-enroll --- */
 
 static bool is_of_transaction(const struct widget_call *call, const char *id)

@@ -60,7 +60,7 @@ void widget_reply_store_failure(struct http_exchange *x)
     widget_reply_error(x, "internal_error");
 }
 
-static void reply_limited(struct widget_call *call, const char *code, int64_t retry_ms)
+void widget_reply_limited(struct widget_call *call, const char *code, int64_t retry_ms)
 {
     struct http_exchange *x = call->x;
     int64_t seconds = (retry_ms + 999) / 1000;
@@ -83,10 +83,10 @@ void widget_reply_result(struct widget_call *call, enum factor_result result, in
         widget_reply_error(x, wrong);
         return;
     case FACTOR_TOO_MANY:
-        reply_limited(call, "too_many_otp_attempts", retry_ms);
+        widget_reply_limited(call, "too_many_otp_attempts", retry_ms);
         return;
     case FACTOR_TOO_MANY_MESSAGES:
-        reply_limited(call, "too_many_sms", retry_ms);
+        widget_reply_limited(call, "too_many_sms", retry_ms);
         return;
     case FACTOR_SEND_FAILED:
         widget_reply_error(x, "error_sending_sms");

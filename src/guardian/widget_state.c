@@ -105,7 +105,7 @@ yyjson_mut_val *widget_askable(const struct widget_call *call, yyjson_mut_doc *d
 
 /* --- POST transaction-state --- */
 
-static const char *sign(struct widget_call *call)
+const char *widget_sign(struct widget_call *call)
 {
     struct db_tx *tx = NULL;
     const char *token = NULL;
@@ -129,7 +129,7 @@ void widget_transaction_state(struct http_exchange *x)
     bool shows = widget_is_enrolled(&call) || (is_accepted && call.choice.enrolled_count > 0);
     json_set(doc, root, "enrollment", shows ? widget_describe(&call, doc) : yyjson_mut_null(doc));
     if (is_accepted) {
-        const char *token = sign(&call);
+        const char *token = widget_sign(&call);
         if (token == NULL) {
             widget_reply_store_failure(x);
             return;

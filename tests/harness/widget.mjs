@@ -64,3 +64,19 @@ export function setOwnPage(server, html = PLAIN_PAGE, enabled = true) {
 
 /** What the plain page was given. */
 export const givenTo = (page) => JSON.parse(page.html.querySelector('#given').text);
+
+const require = createRequire(import.meta.url);
+const fromPackage = createRequire(require.resolve('auth0-guardian-js'));
+/** The socket.io client that the package uses. */
+export const { io } = fromPackage('socket.io-client');
+
+/**
+ * The package's own client of its socket transport. It leaves the port out of the address that it connects to (version 1.4.1);
+ * a test has no port 80, so just that is put right.
+ */
+export function socketClient(server, options = {}) {
+  const client = fromPackage('./lib/utils/socket_client')(server.url('appliance-mfa'));
+  const { path, reconnectionDelay } = client.socket.io.opts;
+  client.socket = io(server.baseUrl, { autoConnect: false, forceNew: true, path, reconnectionDelay, ...options });
+  return client;
+}
