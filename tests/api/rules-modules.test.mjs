@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { startServer } from '../harness/server.mjs';
 
 let server;
@@ -22,6 +23,11 @@ before(async () => {
       const status = Number(/^\/status\/(\d+)/.exec(path)?.[1] ?? 200);
       if (path === '/slow') {
         setTimeout(() => response.end('late'), 1500);
+        return;
+      }
+      if (path === '/gzip') {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+        response.end(gzipSync('{"packed":true}'));
         return;
       }
       if (path === '/hook') {
@@ -167,8 +173,9 @@ describe('HTTP', () => {
       [200, '/a?b=c', '1', '{"x":1}', 'Basic dTpw', 'x=1&y=2', [404, 'Not Found', false], [null, '/cb'], ['ECONNABORTED', 50], 404, 'application/json']],
     'got': [`const got = require('got@10.7.0'); const a = await got(base + '/a', {searchParams: {b: 1}}).json(); const b = await got.post(base, {json: {x: 1}, responseType: 'json', headers: {authorization: 'Bearer t'}}); const c = await got(base + '/status/404').catch((e) => [e.name, e.response.statusCode]); const d = await got.extend({prefixUrl: base + '/v1'})('users').text(); const old = await require('got@9')(base, {method: 'POST', json: true, body: {y: 2}}); const slow = await got(base + '/slow', {timeout: 50}).catch((e) => e.name); return [a.url, b.body.body, b.body.headers.authorization, c, JSON.parse(d).url, old.body.body, slow]`,
       ['/a?b=1', '{"x":1}', 'Bearer t', ['HTTPError', 404], '/v1/users', '{"y":2}', 'TimeoutError']],
-    'https and http': [`const http = require('http'); const ask = (options, body) => new Promise((done, no) => { const r = http.request(options, (res) => { let s = ''; res.setEncoding('utf8'); res.on('data', (d) => { s += d; }); res.on('end', () => done([res.statusCode, JSON.parse(s)])); }); r.on('error', no); if (body) r.write(body); r.end(); }); const u = new URL(base); const [status, seen] = await ask({hostname: u.hostname, port: u.port, path: '/p?q=1', method: 'POST', headers: {'Content-Type': 'text/plain', 'Content-Length': 4}}, 'body'); const down = await ask({host: '127.0.0.1', port: 1}).catch((e) => e.code); const got = await new Promise((done) => http.get(base + '/g', (res) => { res.resume(); res.on('end', () => done(res.headers['x-seen'])); })); return [status, seen.url, seen.body, seen.headers['content-type'], down, got, typeof require('https').get, require('https').Agent.name.length > 0]`,
-      [200, '/p?q=1', 'body', 'text/plain', 'ECONNREFUSED', 'yes', 'function', true]],
+    'https and http': [`const http = require('http'); const ask = (options, body) => new Promise((done, no) => { const r = http.request(options, (res) => { let s = ''; res.setEncoding('utf8'); res.on('data', (d) => { s += d; }); res.on('end', () => done([res.statusCode, JSON.parse(s)])); }); r.on('error', no); if (body) r.write(body); r.end(); }); const u = new URL(base); const [status, seen] = await ask({hostname: u.hostname, port: u.port, path: '/p?q=1', method: 'POST', headers: {'Content-Type': 'text/plain', 'Content-Length': 4}}, 'body'); const down = await ask({host: '127.0.0.1', port: 1}).catch((e) => e.code); const got = await new Promise((done) => http.get(base + '/g', (res) => { res.resume(); res.on('end', () => done(res.headers['x-seen'])); })); return [status, seen.url, seen.body, seen.headers['content-type'], down, got, typeof require('https').get, require('https').Agent.name.length > 0, await new Promise((done) => { const r = http.request({hostname: u.hostname, port: u.port, path: '/late', method: 'PUT'}, (res) => done(res.statusCode)); r.once('socket', (socket) => { if (!socket.connecting) { r.write('x'); r.end(); } }); })]`,
+      [200, '/p?q=1', 'body', 'text/plain', 'ECONNREFUSED', 'yes', 'function', true, 200]],
+    'compressed answers': [`const ask = (options) => new Promise((done) => request({url: base + '/gzip', json: true, ...options}, (e, r, b) => done(b.packed))); return [await ask({gzip: true}), await ask({}), (await require('axios').get(base + '/gzip')).data.packed, (await require('superagent').get(base + '/gzip')).body.packed, (await (await fetch(base + '/gzip')).json()).packed]`, [true, true, true, true, true]],
     'where redirects led to': [`const f = await fetch(base + '/moved'); const r = await new Promise((done) => request(base + '/moved', (e, res) => done(res.request.uri.path))); const a = await require('axios').get(base + '/moved'); return [f.url === base + '/arrived', f.redirected, r, a.request.res.responseUrl === base + '/arrived', (await fetch(base + '/moved', {redirect: 'manual'})).status, (await fetch(base + '/x')).redirected]`, [true, true, '/arrived', true, 302, false]],
     'what went wrong, in the codes of Node': [`const codeOf = (url) => require('axios').get(url).then(() => 'fine', (e) => e.code); return [await codeOf('http://127.0.0.1:1/'), await codeOf('http://nowhere.invalid/'), await codeOf('http://10.1.2.3/'), await codeOf('https://' + new URL(base).host + '/')]`, ['ECONNREFUSED', 'ENOTFOUND', 'EACCES', 'ECONNRESET']],
     'slack-notify': [`return new Promise((done) => require('slack-notify')(base + '/hook').success({text: 'hi', channel: '#c', fields: {a: 1}}, (e) => done(e ? e.message : 'sent')))`, 'sent'],

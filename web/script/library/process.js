@@ -45,6 +45,7 @@ export function makeProcess({host, guarded, note}) {
             stdout: stream,
             stderr: stream,
             release: {name: 'node'},
+            binding: () => ({errname: String}),
             [Symbol.toStringTag]: 'process',
         },
     };

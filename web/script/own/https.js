@@ -39,6 +39,11 @@ export default function (world) {
                 this.headers.set('authorization', 'Basic ' + Buffer.from(options.auth).toString('base64'));
             if (done)
                 this.once('response', done);
+            // Some clients write when they hear of the connection.
+            this.socket = this.connection = Object.assign(new EventEmitter(), {connecting: false, encrypted: true, authorized: true,
+                setKeepAlive: () => undefined, setTimeout: () => undefined, setNoDelay: () => undefined, ref: () => undefined, unref: () => undefined,
+                destroy: (fault) => this.destroy(fault)});
+            Promise.resolve().then(guarded(() => this.emit('socket', this.socket)));
         }
 
         setHeader(name, value) {
