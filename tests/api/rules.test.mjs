@@ -184,6 +184,9 @@ describe('a rule that means harm', () => {
     'eats memory': ['var a = []; while (true) a.push(new Array(100000).fill(1));', 'Request to Webtask exceeded allowed memory'],
     'recurses': ['function f() { return f() + 1; } f();', 'Maximum call stack size exceeded'],
     'returns itself': ['user.self = user; callback(null, user, context);', 'circular reference'],
+    'derives a key for ever': ["require('crypto').pbkdf2Sync('a', 'b', 2000000000, 32, 'sha512'); callback(null, user, context);", 'Request to Webtask exceeded allowed execution time'],
+    'hoards keys': ["var a = []; while (true) a.push(crypto.createSecretKey(Buffer.alloc(1000000)));", 'Request to Webtask exceeded allowed memory'],
+    'expands a bomb': ["var z = require('zlib'); z.gunzipSync(z.gzipSync(Buffer.alloc(17000000)));", 'Cannot create a Buffer larger than 16777216 bytes'],
     'asks for what is not there': ["require('no-such-thing@3.1.4');",
       "Cannot find module 'no-such-thing@3.1.4'. The operator of this server can add it: countersign module add no-such-thing@3.1.4"],
   };
