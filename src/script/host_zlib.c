@@ -36,15 +36,18 @@ struct growing {
     size_t room;
 };
 
+/* False, with an exception, where it has grown too large. */
 static bool make_room(JSContext *ctx, struct growing *out)
 {
-    if (out->room - out->size >= STEP_BYTES)
-        return true;
     if (out->size > EXPANDED_BYTES_MOST) {
         JS_ThrowRangeError(ctx, "Cannot create a Buffer larger than %d bytes", EXPANDED_BYTES_MOST);
         return false;
     }
+    if (out->room > out->size)
+        return true;
     size_t room = out->room * 2 + STEP_BYTES;
+    if (room > EXPANDED_BYTES_MOST + 1)
+        room = EXPANDED_BYTES_MOST + 1;
     uint8_t *data = js_realloc(ctx, out->data, room);
     if (data == NULL)
         return false;
@@ -103,11 +106,11 @@ static JSValue host_expand(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
             state = Z_BUF_ERROR;
     }
     JSValue result = JS_EXCEPTION;
-    if (state == Z_STREAM_END)
+    if (state == Z_STREAM_END && make_room(ctx, &out))
         result = host_give_bytes(ctx, out.data, out.size);
     else if (state == Z_BUF_ERROR)
         JS_ThrowTypeError(ctx, "unexpected end of file");
-    else if (state != Z_OK)
+    else if (state != Z_OK && state != Z_STREAM_END)
         JS_ThrowTypeError(ctx, "%s", stream.msg != NULL ? stream.msg : "incorrect header check");
     js_free(ctx, out.data);
     inflateEnd(&stream);
