@@ -367,9 +367,37 @@
         log: write('l'), info: write('i'), warn: write('w'), error: write('e'), debug: write('d'), trace: write('d'),
         dir: write('l'),
     }));
-    globalThis.setTimeout = (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), false);
-    globalThis.setInterval = (run, ms, ...values) => host.timer(+ms, guarded(() => run(...values)), true);
-    globalThis.setImmediate = (run, ...values) => host.timer(0, guarded(() => run(...values)), false);
+    // As in Node, a timer is an object that becomes its number where one is asked for.
+    let Timer = null;
+    function timer(ms, run, values, repeats) {
+        Timer = Timer || class Timeout {
+            constructor(id) {
+                defineProperty(this, 'id', {value: id});
+            }
+
+            [Symbol.toPrimitive]() {
+                return this.id;
+            }
+
+            ref() {
+                return this;
+            }
+
+            unref() {
+                return this;
+            }
+
+            hasRef() {
+                return true;
+            }
+        };
+        if (typeof run !== 'function')
+            throw new TypeError('The "callback" argument must be of type function. Received ' + typeof run);
+        return new Timer(host.timer(ms, guarded(() => run(...values)), repeats));
+    }
+    globalThis.setTimeout = (run, ms, ...values) => timer(+ms, run, values, false);
+    globalThis.setInterval = (run, ms, ...values) => timer(+ms, run, values, true);
+    globalThis.setImmediate = (run, ...values) => timer(0, run, values, false);
     globalThis.clearTimeout = (id) => host.clear(+id);
     globalThis.clearInterval = (id) => host.clear(+id);
     globalThis.clearImmediate = (id) => host.clear(+id);
@@ -382,7 +410,7 @@
     };
     const NAMES = 'request _ jwt querystring uuid async bcrypt q Q ip pbkdf2 xml2js xmldom xpath xtend mongo mysql pg postgres '
         + 'sqlserver couchbase cql Knex azure_storage pubnub Buffer URL URLSearchParams TextEncoder TextDecoder atob btoa fetch Headers '
-        + 'Request Response AbortController AbortSignal process queueMicrotask structuredClone ValidationError crypto';
+        + 'Request Response AbortController AbortSignal process queueMicrotask structuredClone ValidationError crypto performance';
     const provided = create(null);
 
     // A package that looks for such a name while it loads finds no other package.

@@ -46,6 +46,11 @@ export function makeModules(world) {
     const ground = Object.create(globalThis);
     ground.global = ground;
 
+    const promisedTimers = {
+        setTimeout: (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value)),
+        setImmediate: (value) => new Promise((resolve) => setImmediate(resolve, value)),
+    };
+
     const makers = {
         buffer: () => ({...world.load('buffer'), SlowBuffer: world.Buffer}),
         async_hooks: () => ({AsyncResource}),
@@ -56,11 +61,11 @@ export function makeModules(world) {
         module: () => ({builtinModules: []}),
         os: () => ({EOL: '\n', platform: () => 'linux', type: () => 'Linux', hostname: () => 'localhost', arch: () => 'x64', release: () => '',
             tmpdir: () => '/tmp', homedir: () => '/', cpus: () => [], totalmem: () => 0, freemem: () => 0, networkInterfaces: () => ({})}),
-        perf_hooks: () => ({performance: {now: () => host.now()}}),
+        perf_hooks: () => ({performance: world.performance}),
         process: () => world.process,
-        querystring: () => world.load('querystring').default,
+        querystring: () => ({escape: encodeURIComponent, unescape: decodeURIComponent, ...world.load('querystring').default}),
         sys: () => require('util'),
-        timers: () => ({setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate}),
+        timers: () => ({setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate, promises: promisedTimers}),
         url: () => {
             const url = {...world.load('legacy-url'), fileURLToPath: (address) => new world.URL(address).pathname};
             // Most want url.parse; the WHATWG's take a millisecond to load.
@@ -181,6 +186,16 @@ export function makeModules(world) {
         return keep(program, () => (makers[name] ? makers[name]() : world.own(program)));
     }
 
+    // Parts of Node's own modules that are modules too.
+    const nodeParts = {
+        'timers/promises': () => promisedTimers,
+        'util/types': () => require('util').types,
+        'path/posix': () => require('path'),
+        'assert/strict': () => require('assert').strict,
+        'dns/promises': () => withoutUse('dns'),
+        'fs/promises': () => withoutUse('fs'),
+    };
+
     function requireWhole(text, name, version) {
         if (Object.hasOwn(PACKAGES, name))
             return requirePackage(text, name, version);
@@ -201,6 +216,8 @@ export function makeModules(world) {
     // NAME/PATH: a file of a package, of which many are a member of the whole too.
     function requirePart(text, name, version, path) {
         const entry = path.replace(/\.js$/, '');
+        if (Object.hasOwn(nodeParts, `${name}/${entry}`))
+            return keep(`${name}/${entry}`, nodeParts[`${name}/${entry}`]);
         const last = entry.split('/').pop();
         const hasMembers = (Object.hasOwn(PACKAGES, name) && PACKAGES[name][2]) || ['request-promise', 'request-promise-native'].includes(name);
         const part = hasMembers ? requireWhole(text, name, version)[last] : undefined;

@@ -25,6 +25,7 @@ export function makeProcess({host, guarded, note}) {
     };
     return {
         queueMicrotask: (run) => later(run),
+        performance: {now: () => host.now() - started, timeOrigin: Date.now(), mark: () => undefined, measure: () => undefined},
         process: {
             version: 'v18.20.4',
             versions: {node: '18.20.4'},

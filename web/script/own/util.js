@@ -7,6 +7,8 @@ export default function (world) {
     function promisify(run) {
         if (typeof run !== 'function')
             throw new TypeError('The "original" argument must be of type function');
+        if (run === setTimeout || run === setImmediate)
+            return world.require('timers').promises[run === setTimeout ? 'setTimeout' : 'setImmediate'];
         if (run[custom])
             return run[custom];
         return function (...values) {
