@@ -334,8 +334,8 @@ static void set_up(struct http_pending *transfer, const char *proxy, int64_t lef
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
-    /* Calls to one origin at once share a connection where it speaks HTTP/2. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* Calls to one origin at once share a connection where it speaks HTTP/2, which TLS settles before the first answer. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strcmp(course->scheme, "https") == 0 ? 1L : 0L);
     if (transfer->call.user != NULL && course->keeps_secrets) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(easy, CURLOPT_USERNAME, transfer->call.user);

@@ -110,7 +110,7 @@ static void bury(struct script_pool *pool, struct slot *slot)
     slot_end(slot);
     pthread_mutex_lock(&pool->lock);
     slot->state = SLOT_EMPTY;
-    slot->is_alone = slot->is_closed = false;
+    slot->is_alone = slot->is_closed = slot->is_broken = false;
     /* One more may be set apart now. */
     pthread_cond_broadcast(&pool->freed);
 }

@@ -160,7 +160,8 @@ static void note_http(void *context)
 static void begin_http(struct run *run, struct record *record)
 {
     const char *fault = NULL;
-    int64_t left_ms = (run->deadline_ns - clock_monotonic_ns()) / 1000000;
+    /* A little more than is left: where time is over it is the whole login's. */
+    int64_t left_ms = (run->deadline_ns - clock_monotonic_ns()) / 1000000 + 1000;
     record->is_queued = false;
     record->began_ns = clock_monotonic_ns();
     if (run->http_bytes > HTTP_BYTES_MOST) {

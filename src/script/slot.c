@@ -199,9 +199,10 @@ static void keep(struct outbox *outbox, const char *data, size_t size)
         char *larger = malloc(capacity);
         if (larger == NULL)
             abort();
-        memcpy(larger, outbox->data, outbox->size);
-        if (outbox->data != NULL)
+        if (outbox->data != NULL) {
+            memcpy(larger, outbox->data, outbox->size);
             explicit_bzero(outbox->data, outbox->size);
+        }
         free(outbox->data);
         outbox->data = larger;
         outbox->capacity = capacity;

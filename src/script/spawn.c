@@ -142,7 +142,6 @@ bool slot_start(struct slot *slot, const struct script_pool_config *config, char
     slot->pid = 0;
     slot->progress = NULL;
     slot->source_count = 0;
-    slot->is_alone = slot->is_closed = slot->is_broken = false;
     slot->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slot->wake < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         snprintf(error, 160, "a script worker's socket could not be made: %s", strerror(errno));

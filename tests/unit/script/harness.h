@@ -26,7 +26,7 @@ static struct arena *arena;
 static struct script_pool *pool;
 static struct script_report report;
 
-static int start_pool(unsigned workers, unsigned time_ms, unsigned cpu_ms)
+static int UNUSED start_pool(unsigned workers, unsigned time_ms, unsigned cpu_ms)
 {
     arena = arena_create();
     struct script_pool_config config = {.executable = getenv("COUNTERSIGN_BINARY"),
