@@ -159,6 +159,25 @@ test('a token for another API, kept in global for later logins', async () => {
   assert.ok(asked < 6, `${asked} of 6 logins asked for a token`);
 });
 
+test('clients kept in global work in the logins after', async () => {
+  const script = `async function (user, context, callback) {
+    global.corpusClients = global.corpusClients || { axios: require('axios').create({ baseURL: 'BASE' }), request: require('request').defaults({ baseUrl: 'BASE', json: true }), rp: require('request-promise'), made: context.clientID };
+    const { axios, request, rp, made } = global.corpusClients;
+    const one = await axios.get('/profile');
+    const two = await new Promise((done, no) => request.get('/profile', (e, r, b) => (e ? no(e) : done(b))));
+    const three = await rp({ uri: 'BASE/profile', json: true });
+    context.idToken['https://example.test/kept'] = [one.data.department, two.department, three.department, made === context.clientID];
+    callback(null, user, context);
+  }`;
+  let reused = 0;
+  for (let i = 0; i < 6; i++) {
+    const [a, b, c, isNew] = (await idToken(script, { context: { clientID: `client${i}` } }))['https://example.test/kept'];
+    assert.deepEqual([a, b, c], ['Sales', 'Sales', 'Sales']);
+    reused += isNew ? 0 : 1;
+  }
+  assert.ok(reused > 0);
+});
+
 test('async/await with node-fetch, and errors of the upstream that do not matter', async () => {
   const script = `async function (user, context, callback) {
     const fetch = require('node-fetch@2.6.0');

@@ -3,7 +3,7 @@
 
 const {call, Headers, STATUS, isTimeout} = require('countersign:http');
 
-module.exports = ({settle, buildURL, buildFullPath, makeError}) => function httpAdapter(config) {
+module.exports = ({settle, buildURL, buildFullPath, makeError, version}) => function httpAdapter(config) {
     return new Promise((resolve, reject) => {
         const headers = new Headers(typeof config.headers.toJSON === 'function' ? config.headers.toJSON() : config.headers);
         let {data} = config;
@@ -18,7 +18,7 @@ module.exports = ({settle, buildURL, buildFullPath, makeError}) => function http
             headers.set('authorization', 'Basic ' + Buffer.from(`${username}:${password}`).toString('base64'));
         }
         if (!headers.has('user-agent'))
-            headers.set('user-agent', 'axios');
+            headers.set('user-agent', 'axios/' + version);
         const method = String(config.method || 'get').toUpperCase();
         const url = buildURL(buildFullPath(config.baseURL, config.url, config.allowAbsoluteUrls), config.params, config.paramsSerializer);
         const request = {method, url, path: url, headers: Object.fromEntries(headers)};

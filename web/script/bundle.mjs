@@ -45,6 +45,7 @@ function axiosAdapter(adapter) {
                         buildURL: usual(${get('helpers/buildURL.js')}),
                         buildFullPath: usual(${get('core/buildFullPath.js')}),
                         makeError: ${makeError},
+                        version: ${JSON.stringify(JSON.parse(readFileSync(join(lib, '../package.json'), 'utf8')).version)},
                     });`;
                 return {contents, loader: 'js', resolveDir: lib};
             });
