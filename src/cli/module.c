@@ -109,9 +109,12 @@ static bool write_file(const char *path, const char *text)
     return fclose(file) == 0 && fine;
 }
 
-static bool make_folder(const char *path)
+/* Whatever the umask is: the server may run as another user than who adds modules. */
+static bool make_folder(const char *path, mode_t mode)
 {
-    return mkdir(path, 0755) == 0 || errno == EEXIST;
+    if (mkdir(path, mode) == 0)
+        return chmod(path, mode) == 0;
+    return errno == EEXIST;
 }
 
 static int remove_one(const char *path, UNUSED const struct stat *facts, UNUSED int kind,
@@ -136,7 +139,7 @@ static bool find_esbuild(struct adding *adding)
     const char *main = arena_printf(arena, "%s/lib/main.js", adding->esbuild);
     if (access(main, R_OK) == 0)
         return true;
-    if (!make_folder(tools) ||
+    if (!make_folder(tools, 0755) ||
         !write_file(arena_printf(arena, "%s/package.json", tools), "{\"private\":true}\n"))
         return fail(adding, "the folder of esbuild cannot be made");
     if (!npm_install(tools, module_tool_esbuild) || access(main, R_OK) != 0)
@@ -259,7 +262,7 @@ static bool read_source(struct adding *adding, const char *source)
 static int add(struct adding *adding, const char *data, const char *source)
 {
     struct module_name name;
-    if (!make_folder(data) || !make_folder(adding->directory))
+    if (!make_folder(data, 0700) || !make_folder(adding->directory, 0755))
         return command_fail(
             arena_printf(adding->arena, "%s cannot be made: %s", adding->directory, strerror(errno)));
     char *work = arena_printf(adding->arena, "%s/.adding-XXXXXX", adding->directory);
