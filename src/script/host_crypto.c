@@ -106,13 +106,20 @@ static JSValue host_digest(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
 
 /* --- ciphers --- */
 
-static void free_cipher(UNUSED JSRuntime *rt, JSValue object)
+static void free_cipher(JSRuntime *rt, JSValue object)
 {
-    EVP_CIPHER_CTX *state = JS_GetOpaque(object, cipher_class);
-    if (state != NULL) {
-        EVP_CIPHER_CTX_free(state);
-        host_native_freed();
+    struct host_native *native = JS_GetOpaque(object, cipher_class);
+    if (native != NULL) {
+        EVP_CIPHER_CTX_free(native->object);
+        host_native_release(rt, native);
     }
+}
+
+/* The state of an argument; NULL, with a TypeError, where it is none. */
+static EVP_CIPHER_CTX *take_cipher(JSContext *ctx, JSValueConst value)
+{
+    struct host_native *native = JS_GetOpaque2(ctx, value, cipher_class);
+    return native != NULL ? native->object : NULL;
 }
 
 static const JSClassDef cipher_definition = {"Cipher", .finalizer = free_cipher};
@@ -154,6 +161,36 @@ static bool begin_cipher(EVP_CIPHER_CTX *state, const EVP_CIPHER *cipher, bool e
            1;
 }
 
+/* Whether key and vector have the sizes that the cipher takes; else with an exception. */
+static bool fits_cipher(JSContext *ctx, const EVP_CIPHER *cipher, struct bytes key, struct bytes iv)
+{
+    bool is_aead = (EVP_CIPHER_get_flags(cipher) & EVP_CIPH_FLAG_AEAD_CIPHER) != 0;
+    int mode = EVP_CIPHER_get_mode(cipher);
+    if (mode == EVP_CIPH_CCM_MODE || mode == EVP_CIPH_WRAP_MODE)
+        JS_ThrowTypeError(ctx, "this mode is not offered in rules");
+    else if (key.size != (size_t)EVP_CIPHER_get_key_length(cipher))
+        JS_ThrowRangeError(ctx, "Invalid key length");
+    else if (is_aead ? iv.size == 0 || iv.size > 64 : iv.size != (size_t)EVP_CIPHER_get_iv_length(cipher))
+        JS_ThrowTypeError(ctx, "Invalid initialization vector");
+    else
+        return true;
+    return false;
+}
+
+/* Takes the state over. */
+static JSValue wrap_cipher(JSContext *ctx, EVP_CIPHER_CTX *state)
+{
+    struct host_native *native = host_native_hold(ctx, state);
+    JSValue object = native != NULL ? JS_NewObjectClass(ctx, (int)cipher_class) : JS_EXCEPTION;
+    if (JS_IsException(object)) {
+        host_native_release(JS_GetRuntime(ctx), native);
+        EVP_CIPHER_CTX_free(state);
+        return object;
+    }
+    JS_SetOpaque(object, native);
+    return object;
+}
+
 /* host.cipher(name, encrypts, key, iv): the state of an encryption or decryption */
 static JSValue host_cipher(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
@@ -161,31 +198,17 @@ static JSValue host_cipher(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
     if (cipher == NULL)
         return JS_HasException(ctx) ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "Unknown cipher");
     bool encrypts = JS_ToBool(ctx, argv[1]) == 1;
-    bool is_aead = (EVP_CIPHER_get_flags(cipher) & EVP_CIPH_FLAG_AEAD_CIPHER) != 0;
     struct bytes key;
     struct bytes iv;
     JSValue object = JS_EXCEPTION;
-    EVP_CIPHER_CTX *state = NULL;
-    if (host_take_bytes(ctx, argv[2], &key) && host_take_bytes(ctx, argv[3], &iv)) {
-        int mode = EVP_CIPHER_get_mode(cipher);
-        if (mode == EVP_CIPH_CCM_MODE || mode == EVP_CIPH_WRAP_MODE)
-            JS_ThrowTypeError(ctx, "this mode is not offered in rules");
-        else if (key.size != (size_t)EVP_CIPHER_get_key_length(cipher))
-            JS_ThrowRangeError(ctx, "Invalid key length");
-        else if (is_aead ? iv.size == 0 || iv.size > 64 : iv.size != (size_t)EVP_CIPHER_get_iv_length(cipher))
-            JS_ThrowTypeError(ctx, "Invalid initialization vector");
-        else if (host_native_made(ctx)) {
-            state = EVP_CIPHER_CTX_new();
-            if (begin_cipher(state, cipher, encrypts, key, iv))
-                object = JS_NewObjectClass(ctx, (int)cipher_class);
-            else
-                throw_openssl(ctx, "the cipher can not begin");
-            if (JS_IsException(object)) {
-                EVP_CIPHER_CTX_free(state);
-                host_native_freed();
-            } else {
-                JS_SetOpaque(object, state);
-            }
+    if (host_take_bytes(ctx, argv[2], &key) && host_take_bytes(ctx, argv[3], &iv) &&
+        fits_cipher(ctx, cipher, key, iv)) {
+        EVP_CIPHER_CTX *state = EVP_CIPHER_CTX_new();
+        if (begin_cipher(state, cipher, encrypts, key, iv)) {
+            object = wrap_cipher(ctx, state);
+        } else {
+            EVP_CIPHER_CTX_free(state);
+            throw_openssl(ctx, "the cipher can not begin");
         }
     }
     EVP_CIPHER_free(cipher);
@@ -196,7 +219,7 @@ static JSValue host_cipher(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
 static JSValue host_cipher_update(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
                                   JSValueConst *argv)
 {
-    EVP_CIPHER_CTX *state = JS_GetOpaque2(ctx, argv[0], cipher_class);
+    EVP_CIPHER_CTX *state = take_cipher(ctx, argv[0]);
     bool is_extra = JS_ToBool(ctx, argv[2]) == 1;
     struct bytes in;
     if (state == NULL || !host_take_bytes(ctx, argv[1], &in))
@@ -222,7 +245,7 @@ static JSValue host_cipher_update(JSContext *ctx, UNUSED JSValueConst this, UNUS
 static JSValue host_cipher_final(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
                                  JSValueConst *argv)
 {
-    EVP_CIPHER_CTX *state = JS_GetOpaque2(ctx, argv[0], cipher_class);
+    EVP_CIPHER_CTX *state = take_cipher(ctx, argv[0]);
     if (state == NULL)
         return JS_EXCEPTION;
     uint8_t out[EVP_MAX_BLOCK_LENGTH];
@@ -235,7 +258,7 @@ static JSValue host_cipher_final(JSContext *ctx, UNUSED JSValueConst this, UNUSE
 /* host.cipherTag(state, length): the tag of what was encrypted; host.cipherTag(state, bytes): the tag to expect */
 static JSValue host_cipher_tag(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    EVP_CIPHER_CTX *state = JS_GetOpaque2(ctx, argv[0], cipher_class);
+    EVP_CIPHER_CTX *state = take_cipher(ctx, argv[0]);
     if (state == NULL)
         return JS_EXCEPTION;
     uint8_t tag[16];
@@ -262,7 +285,7 @@ static JSValue host_cipher_tag(JSContext *ctx, UNUSED JSValueConst this, UNUSED 
 static JSValue host_cipher_padding(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
                                    JSValueConst *argv)
 {
-    EVP_CIPHER_CTX *state = JS_GetOpaque2(ctx, argv[0], cipher_class);
+    EVP_CIPHER_CTX *state = take_cipher(ctx, argv[0]);
     if (state == NULL)
         return JS_EXCEPTION;
     EVP_CIPHER_CTX_set_padding(state, JS_ToBool(ctx, argv[1]) == 1);

@@ -21,13 +21,20 @@ enum {
 
 static JSClassID key_class;
 
-static void free_key(UNUSED JSRuntime *rt, JSValue object)
+static void free_key(JSRuntime *rt, JSValue object)
 {
-    EVP_PKEY *key = JS_GetOpaque(object, key_class);
-    if (key != NULL) {
-        EVP_PKEY_free(key);
-        host_native_freed();
+    struct host_native *native = JS_GetOpaque(object, key_class);
+    if (native != NULL) {
+        EVP_PKEY_free(native->object);
+        host_native_release(rt, native);
     }
+}
+
+/* The key of an argument; NULL, with a TypeError, where it is none. */
+static EVP_PKEY *take_key(JSContext *ctx, JSValueConst value)
+{
+    struct host_native *native = JS_GetOpaque2(ctx, value, key_class);
+    return native != NULL ? native->object : NULL;
 }
 
 static const JSClassDef key_definition = {"Key", .finalizer = free_key};
@@ -46,17 +53,14 @@ static JSValue wrap_key(JSContext *ctx, EVP_PKEY *key, const char *otherwise)
     if (key == NULL)
         return throw_openssl(ctx, otherwise);
     ERR_clear_error();
-    if (!host_native_made(ctx)) {
-        EVP_PKEY_free(key);
-        return JS_EXCEPTION;
-    }
-    JSValue object = JS_NewObjectClass(ctx, (int)key_class);
+    struct host_native *native = host_native_hold(ctx, key);
+    JSValue object = native != NULL ? JS_NewObjectClass(ctx, (int)key_class) : JS_EXCEPTION;
     if (JS_IsException(object)) {
+        host_native_release(JS_GetRuntime(ctx), native);
         EVP_PKEY_free(key);
-        host_native_freed();
         return object;
     }
-    JS_SetOpaque(object, key);
+    JS_SetOpaque(object, native);
     return object;
 }
 
@@ -163,7 +167,7 @@ static const char *kind_of(const EVP_PKEY *key)
 /* host.keyInfo(key): {kind, bits, curve} */
 static JSValue host_key_info(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    EVP_PKEY *key = JS_GetOpaque2(ctx, argv[0], key_class);
+    EVP_PKEY *key = take_key(ctx, argv[0]);
     if (key == NULL)
         return JS_EXCEPTION;
     JSValue info = JS_NewObject(ctx);
@@ -186,7 +190,7 @@ static JSValue host_key_write(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
     char cipher[NAME_BYTES];
     struct bytes passphrase;
     bool is_private = JS_ToBool(ctx, argv[1]) == 1;
-    EVP_PKEY *key = JS_GetOpaque2(ctx, argv[0], key_class);
+    EVP_PKEY *key = take_key(ctx, argv[0]);
     if (key == NULL || !take_name(ctx, argv[2], format) || !take_name(ctx, argv[3], structure) ||
         !take_name(ctx, argv[4], cipher) || !host_take_bytes(ctx, argv[5], &passphrase))
         return JS_EXCEPTION;
@@ -246,7 +250,7 @@ struct signing {
 static bool take_signing(JSContext *ctx, JSValueConst *argv, JSValueConst padding, JSValueConst salt,
                          struct signing *signing)
 {
-    *signing = (struct signing){.key = JS_GetOpaque2(ctx, argv[0], key_class)};
+    *signing = (struct signing){.key = take_key(ctx, argv[0])};
     if (signing->key == NULL || !take_name(ctx, argv[1], signing->digest))
         return false;
     if (!JS_IsUndefined(padding) && JS_ToInt32(ctx, &signing->padding, padding) != 0)
@@ -350,7 +354,7 @@ static JSValue host_key_crypt(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
     int32_t padding = 0;
     struct bytes in;
     struct bytes label;
-    EVP_PKEY *key = JS_GetOpaque2(ctx, argv[0], key_class);
+    EVP_PKEY *key = take_key(ctx, argv[0]);
     if (key == NULL || !take_name(ctx, argv[1], name) || JS_ToInt32(ctx, &padding, argv[3]) != 0 ||
         !take_name(ctx, argv[4], digest) || !host_take_bytes(ctx, argv[2], &in) ||
         !host_take_bytes(ctx, argv[5], &label))
@@ -376,8 +380,8 @@ static JSValue host_key_crypt(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
 /* host.keyAgree(key, other's public key): the secret that both sides come to */
 static JSValue host_key_agree(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
-    EVP_PKEY *own = JS_GetOpaque2(ctx, argv[0], key_class);
-    EVP_PKEY *other = own != NULL ? JS_GetOpaque2(ctx, argv[1], key_class) : NULL;
+    EVP_PKEY *own = take_key(ctx, argv[0]);
+    EVP_PKEY *other = own != NULL ? take_key(ctx, argv[1]) : NULL;
     if (other == NULL)
         return JS_EXCEPTION;
     uint8_t secret[512];

@@ -1,8 +1,7 @@
 #include "script/host_values.h"
 
-enum { NATIVE_MOST = 4096 };
-
-static unsigned native_count;
+/* About what a key takes, with what OpenSSL computes ahead for it. */
+enum { NATIVE_BYTES = 8192 };
 
 bool host_take_bytes(JSContext *ctx, JSValueConst value, struct bytes *bytes)
 {
@@ -39,17 +38,15 @@ JSValue host_give_bytes(JSContext *ctx, const void *data, size_t size)
     return JS_NewArrayBufferCopy(ctx, data, size);
 }
 
-bool host_native_made(JSContext *ctx)
+struct host_native *host_native_hold(JSContext *ctx, void *object)
 {
-    if (native_count >= NATIVE_MOST) {
-        JS_ThrowRangeError(ctx, "too many keys, ciphers or streams at once");
-        return false;
-    }
-    native_count++;
-    return true;
+    struct host_native *native = js_malloc(ctx, NATIVE_BYTES);
+    if (native != NULL)
+        native->object = object;
+    return native;
 }
 
-void host_native_freed(void)
+void host_native_release(JSRuntime *rt, struct host_native *native)
 {
-    native_count--;
+    js_free_rt(rt, native);
 }

@@ -17,11 +17,15 @@ bool host_take_bytes(JSContext *ctx, JSValueConst value, struct bytes *bytes) NO
 JSValue host_give_bytes(JSContext *ctx, const void *data, size_t size) NODISCARD;
 
 /*
- * Objects of OpenSSL and zlib are outside the engine's count of memory: a worker holds at most some thousand of them. False, with a
- * RangeError thrown, where that is reached; else the object is counted until host_native_freed().
+ * An object of OpenSSL's, which is outside the engine's count of memory, in a piece of memory that stands for it there:
+ * a job that hoards them runs out of its own. NULL, with an exception, where it does; the object stays the caller's then.
  */
-bool host_native_made(JSContext *ctx) NODISCARD;
-void host_native_freed(void);
+struct host_native {
+    void *object;
+};
+struct host_native *host_native_hold(JSContext *ctx, void *object) NODISCARD;
+/* Lets the piece go, but not the object in it. */
+void host_native_release(JSRuntime *rt, struct host_native *native);
 
 /* Adds the functions to the object. False where memory is short. */
 bool host_crypto_add(JSContext *ctx, JSValueConst host) NODISCARD;
