@@ -4,6 +4,7 @@
 #include "base/encode.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,18 @@ void browser_free(struct browser **browser)
 void browser_forget(struct browser *browser)
 {
     curl_easy_setopt(browser->curl, CURLOPT_COOKIELIST, "ALL");
+}
+
+void browser_share(struct browser *browser, struct browser *other)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct curl_slist *cookies = NULL;
+    pthread_mutex_lock(&lock);
+    curl_easy_getinfo(other->curl, CURLINFO_COOKIELIST, &cookies);
+    pthread_mutex_unlock(&lock);
+    for (const struct curl_slist *cookie = cookies; cookie != NULL; cookie = cookie->next)
+        curl_easy_setopt(browser->curl, CURLOPT_COOKIELIST, cookie->data);
+    curl_slist_free_all(cookies);
 }
 
 static size_t gather(char *data, size_t size, size_t count, void *buffer)

@@ -19,6 +19,9 @@ void browser_free(struct browser **browser);
 /* Forgets cookies, keeps connections. */
 void browser_forget(struct browser *browser);
 
+/* Takes over the cookies of another, which nobody uses meanwhile; callable from several threads at once. */
+void browser_share(struct browser *browser, struct browser *other);
+
 /* GET (form NULL) or POST; what comes back lives in the arena. A transport error ends the program. */
 void browser_visit(struct browser *browser, struct arena *arena, const char *url, const char *form,
                    struct page *page);

@@ -15,7 +15,7 @@ static const struct {
     void (*run)(struct arena *arena, const struct server *server, unsigned users);
 } lines[] = {
     {"tokens", bench_tokens},       {"logins", bench_logins},   {"logins-with-code", bench_logins_with_code},
-    {"discovery", bench_discovery}, {"latency", bench_latency},
+    {"discovery", bench_discovery}, {"latency", bench_latency}, {"slow-rules", bench_slow_rules},
 };
 
 static bool wanted(int argc, char **argv, const char *name)

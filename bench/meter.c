@@ -62,7 +62,7 @@ static double cpu_of(pid_t pid)
            (double)sysconf(_SC_CLK_TCK);
 }
 
-static double memory_of(pid_t pid)
+double meter_memory(pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
@@ -85,5 +85,5 @@ double meter_tree_cpu(pid_t root)
 
 double meter_tree_memory(pid_t root)
 {
-    return sum_tree(root, memory_of);
+    return sum_tree(root, meter_memory);
 }

@@ -14,5 +14,7 @@ double meter_tree_cpu(pid_t root);
 /* Resident memory of the process and its descendants, in MiB, pages shared between them counted once (PSS).
  */
 double meter_tree_memory(pid_t root);
+/* The same of one process. */
+double meter_memory(pid_t pid);
 
 #endif

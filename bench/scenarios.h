@@ -17,6 +17,7 @@ const char **seed_factors(struct arena *arena, const struct server *server, unsi
 void bench_tokens(struct arena *arena, const struct server *server, unsigned users);
 void bench_logins(struct arena *arena, const struct server *server, unsigned users);
 void bench_logins_with_code(struct arena *arena, const struct server *server, unsigned users);
+void bench_slow_rules(struct arena *arena, const struct server *server, unsigned users);
 void bench_discovery(struct arena *arena, const struct server *server, unsigned users);
 void bench_latency(struct arena *arena, const struct server *server, unsigned users);
 void bench_footprint(struct arena *arena, const struct server *server, unsigned users);

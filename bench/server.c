@@ -86,7 +86,8 @@ void server_start(struct arena *arena, struct server *server, unsigned port)
         execl(binary(), "countersign", "serve", "--dev", "--data", server->data, "--listen", listen,
               "--issuer", server->base, "--rate-limits=false", "--log-level", "error",
               "--connections-per-address", "4000", "--connections", "4000", "--streams-per-address", "0",
-              server->database != NULL ? "--database" : (char *)NULL, server->database, (char *)NULL);
+              "--egress-allow", "127.0.0.1", server->database != NULL ? "--database" : (char *)NULL,
+              server->database, (char *)NULL);
         _exit(127);
     }
     while (!answers(health)) {

@@ -9,7 +9,7 @@
 struct server {
     const char *data;
     const char *database; /* postgresql://…; NULL: SQLite in `data` */
-    const char *base; /* "http://localhost:PORT/" */
+    const char *base;     /* "http://localhost:PORT/" */
     pid_t pid;
     double start_ms; /* from exec to the first answer */
     const char *management_id, *management_secret;
