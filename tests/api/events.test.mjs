@@ -1,0 +1,142 @@
+// Pages that wait: what their event stream says, and to whom.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { askFlaggedUsers, enableFactors, enrollOtp, flaggedUser, logIn } from '../harness/mfa.mjs';
+import { binary, freePort, startServer, store } from '../harness/server.mjs';
+
+let server, client;
+
+before(async () => {
+  server = await startServer({ flags: ['--streams-per-address=3'] });
+  client = await server.webClient();
+  await askFlaggedUsers(server);
+  await enableFactors(server, 'sms', 'otp');
+});
+
+after(() => server?.stop());
+
+/** A login that waits at its second factor, and how its browser listens. */
+async function waitingLogin() {
+  const { page, browser } = await logIn(server, client, await flaggedUser(server));
+  const state = page.url.searchParams.get('state');
+  return { page, browser, state };
+}
+
+async function listen(browser, state, { version = 3, at = server.baseUrl, cookies } = {}) {
+  const url = new URL(`/u/mfa-events?state=${state}&version=${version}`, at);
+  const controller = new AbortController();
+  const response = await fetch(url, {
+    headers: { cookie: cookies ?? browser.jar.header(new URL(server.issuer)), accept: 'text/event-stream' },
+    signal: controller.signal,
+  });
+  return { response, status: response.status, end: () => controller.abort() };
+}
+
+/** Everything that the stream says until it ends. */
+const rest = async ({ response }, ms = 10_000) => {
+  let text = '';
+  const timer = setTimeout(() => response.body.cancel().catch(() => {}), ms);
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) text += piece;
+  clearTimeout(timer);
+  return text;
+};
+
+/** The version that makes the stream of a login wait: one that it is at. */
+async function atItsVersion(browser, state) {
+  for (let version = 1; version < 10; version++) {
+    const stream = await listen(browser, state, { version });
+    const reader = stream.response.body.getReader();
+    const first = await Promise.race([
+      reader.read().then(({ value }) => (value ? Buffer.from(value).toString() : '')),
+      new Promise((resolve) => setTimeout(resolve, 300, null)),
+    ]);
+    stream.end();
+    if (first === null) return version;
+    assert.equal(first, 'event: change\ndata: {}\n\n');
+  }
+  throw new Error('every version has passed');
+}
+
+test('a page hears that its login went on in another tab, and then no more', async () => {
+  const { page, browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const stream = await listen(browser, state, { version });
+  assert.equal(stream.status, 200);
+  assert.match(stream.response.headers.get('content-type'), /^text\/event-stream/);
+  assert.equal(stream.response.headers.get('cache-control'), 'no-store');
+  const said = rest(stream);
+  const { page: end } = await enrollOtp(server, page);
+  assert.equal(await said, 'event: change\ndata: {}\n\n');
+  assert.notEqual(end.path, page.path);
+});
+
+test('another server on the same PostgreSQL wakes the page within a second', { skip: store !== 'postgres' }, async () => {
+  const { page, browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const port = await freePort();
+  const other = spawn(
+    binary,
+    ['serve', '--data', server.data, '--listen', `127.0.0.1:${port}`, '--issuer', server.issuer, ...server.flags],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  try {
+    await new Promise((resolve) => other.stdout.setEncoding('utf8').on('data', (text) => text.includes('listening') && resolve()));
+    const stream = await listen(browser, state, { version, at: `http://127.0.0.1:${port}` });
+    assert.equal(stream.status, 200);
+    const said = rest(stream);
+    const began = performance.now();
+    await enrollOtp(server, page);
+    assert.equal(await said, 'event: change\ndata: {}\n\n');
+    assert.ok(performance.now() - began < 2000);
+  } finally {
+    other.kill('SIGTERM');
+    await new Promise((resolve) => other.on('exit', resolve));
+  }
+});
+
+test('only the browser of the login may listen', async () => {
+  const { browser, state } = await waitingLogin();
+  const { browser: other } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  for (const options of [{ cookies: '' }, { cookies: other.jar.header(new URL(server.issuer)) }]) {
+    const { status, response } = await listen(browser, state, { version, ...options });
+    // 204: a browser's EventSource asks no more.
+    assert.equal(status, 204);
+    await response.text();
+  }
+  const wrong = await listen(browser, `${state}x`, { version });
+  assert.equal(wrong.status, 204);
+  assert.equal((await server.fetch('u/mfa-events')).status, 204);
+});
+
+test('past the limit of an address the answer is 503, after which pages poll', async () => {
+  const { browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const streams = [];
+  for (let i = 0; i < 4; i++) streams.push(await listen(browser, state, { version }));
+  assert.deepEqual(streams.map(({ status }) => status), [200, 200, 200, 503]);
+  streams.forEach(({ end }) => end());
+});
+
+test('a login that was ended elsewhere is told too', async () => {
+  const { page, browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const said = rest(await listen(browser, state, { version }));
+  await server.advanceClock(601_000);
+  // The page's next step finds that its time is over, and ends the login.
+  await browser.open(page.url);
+  assert.equal(await said, 'event: change\ndata: {}\n\n');
+});
+
+test('a stop ends streams, and their pages come again', async () => {
+  const { browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const said = rest(await listen(browser, state, { version }));
+  const began = performance.now();
+  await server.terminate();
+  assert.ok(performance.now() - began < 5000);
+  assert.equal(await said.catch(() => 'cut'), '');
+  await server.start();
+});
