@@ -133,10 +133,12 @@ bool host_prepare(void) NODISCARD;
 /* The object that programs get as `host` (host.c). */
 JSValue host_create(struct engine *engine, JSContext *ctx) NODISCARD;
 /*
- * host.mentions(hash, names): those of the names (with spaces between, always the same ones) that the source's text has, as
- * a list; undefined where it has none.
+ * host.mentions(hash): those of the names that rules may find in their world that the source's text has, as a list; undefined
+ * where it has none. host.mentions(): all names.
  */
 JSValue host_mentions(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
+/* host.ask(name, json): waits for the answer's JSON, or throws. */
+JSValue host_ask(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
 /* Runs the job's timer that is due first; false where it threw. */
 bool host_run_timer(struct job *job) NODISCARD;
 /* Hands a reply to the call that waits for it; false where its function threw. */

@@ -168,8 +168,7 @@ static void defer(struct engine *engine, const struct frame *frame)
     engine->last_deferred = &kept->next;
 }
 
-/* host.ask(name, json): waits for the answer's JSON, or throws */
-static JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
+JSValue host_ask(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
     struct engine *engine = engine_in(ctx);
     uint32_t id = 0;
@@ -401,8 +400,8 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("fromText", 2, host_from_text),
     JS_CFUNC_DEF("toText", 4, host_to_text),
     JS_CFUNC_DEF("natives", 0, host_natives),
-    JS_CFUNC_DEF("module", 2, host_module),
-    JS_CFUNC_DEF("mentions", 2, host_mentions),
+    JS_CFUNC_DEF("module", 1, host_module),
+    JS_CFUNC_DEF("mentions", 1, host_mentions),
     JS_CFUNC_DEF("mine", 0, host_mine),
 };
 

@@ -3,6 +3,17 @@
 
 #include <string.h>
 
+/*
+ * What rules find without require: packages of the first generation of Auth0's sandbox, and globals of Node and of browsers.
+ * At most 63. The list is not the program's to give: what is found is kept for other logins.
+ */
+static const char names[] =
+    "request _ jwt querystring uuid async bcrypt q Q ip pbkdf2 xml2js xmldom xpath xtend mongo mysql pg "
+    "postgres sqlserver couchbase cql "
+    "Knex azure_storage pubnub Buffer URL URLSearchParams TextEncoder TextDecoder atob btoa fetch Headers "
+    "Request Response "
+    "AbortController AbortSignal process queueMicrotask structuredClone ValidationError crypto performance";
+
 enum { NAMES_MOST = 63 };
 #define WAS_SEARCHED (UINT64_C(1) << 63)
 
@@ -23,28 +34,35 @@ static bool has_word(const char *text, const char *name, size_t length)
     return false;
 }
 
-static void search(struct source *source, const char *names)
+/* The next name and its length; NULL after the last. */
+static const char *next_name(const char *name, size_t *length)
 {
+    name += *length + (*length > 0 && name[*length] == ' ' ? 1 : 0);
+    *length = strcspn(name, " ");
+    return *length > 0 ? name : NULL;
+}
+
+static void search(struct source *source)
+{
+    size_t length = 0;
+    const char *name = next_name(names, &length);
     source->mentions = WAS_SEARCHED;
-    for (unsigned i = 0; i < NAMES_MOST && *names != '\0'; i++) {
-        size_t length = strcspn(names, " ");
-        if (has_word(source->text, names, length))
+    for (unsigned i = 0; i < NAMES_MOST && name != NULL; i++, name = next_name(name, &length))
+        if (has_word(source->text, name, length))
             source->mentions |= UINT64_C(1) << i;
-        names += length + (names[length] == ' ' ? 1 : 0);
-    }
 }
 
 /* The names whose bits are set, as a list. */
-static JSValue list_names(JSContext *ctx, uint64_t bits, const char *names)
+static JSValue list_names(JSContext *ctx, uint64_t bits)
 {
+    size_t length = 0;
+    const char *name = next_name(names, &length);
     JSValue list = JS_NewArray(ctx);
     uint32_t count = 0;
-    for (unsigned i = 0; i < NAMES_MOST && *names != '\0' && !JS_IsException(list); i++) {
-        size_t length = strcspn(names, " ");
+    for (unsigned i = 0; i < NAMES_MOST && name != NULL && !JS_IsException(list);
+         i++, name = next_name(name, &length))
         if ((bits >> i & 1) != 0)
-            JS_SetPropertyUint32(ctx, list, count++, JS_NewStringLen(ctx, names, length));
-        names += length + (names[length] == ' ' ? 1 : 0);
-    }
+            JS_SetPropertyUint32(ctx, list, count++, JS_NewStringLen(ctx, name, length));
     return list;
 }
 
@@ -52,19 +70,16 @@ JSValue host_mentions(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
 {
     struct engine *engine = JS_GetRuntimeOpaque(JS_GetRuntime(ctx));
     size_t size = 0;
+    if (JS_IsUndefined(argv[0]))
+        return list_names(ctx, UINT64_MAX);
     const char *hash = JS_ToCStringLen(ctx, &size, argv[0]);
-    const char *names = hash != NULL ? JS_ToCString(ctx, argv[1]) : NULL;
-    JSValue answer = JS_UNDEFINED;
-    struct source *source = names != NULL && size == FRAME_HASH_BYTES ? engine_source(engine, hash) : NULL;
-    if (names == NULL) {
-        answer = JS_EXCEPTION;
-    } else if (source != NULL) {
-        if (source->mentions == 0)
-            search(source, names);
-        if (source->mentions != WAS_SEARCHED)
-            answer = list_names(ctx, source->mentions, names);
-    }
-    JS_FreeCString(ctx, names);
+    if (hash == NULL)
+        return JS_EXCEPTION;
+    struct source *source = size == FRAME_HASH_BYTES ? engine_source(engine, hash) : NULL;
     JS_FreeCString(ctx, hash);
-    return answer;
+    if (source == NULL)
+        return JS_UNDEFINED;
+    if (source->mentions == 0)
+        search(source);
+    return source->mentions != WAS_SEARCHED ? list_names(ctx, source->mentions) : JS_UNDEFINED;
 }

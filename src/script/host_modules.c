@@ -1,10 +1,12 @@
 /* The operator's modules in a worker: compiled once, kept for its life. */
+#include "script/engine.h"
 #include "script/host_values.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT_MOST = 64 };
+enum { KEPT_MOST = 64, KEY_BYTES_MOST = 400 };
 
 static struct kept {
     char *key;
@@ -58,22 +60,48 @@ static JSValue compile(JSContext *ctx, const char *key, const char *text, size_t
     return value;
 }
 
+/*
+ * The text of the module's file. It comes from the server, never from the program, and no JavaScript runs on the way: what
+ * is kept is kept for other logins.
+ */
+static JSValue ask_for_text(JSContext *ctx, const char *key)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~@+:";
+    char question[KEY_BYTES_MOST + 16];
+    if (strlen(key) > KEY_BYTES_MOST || key[strspn(key, letters)] != '\0')
+        return JS_ThrowTypeError(ctx, "no key of a module");
+    snprintf(question, sizeof question, "{\"key\":\"%s\"}", key);
+    JSValue arguments[2] = {JS_NewString(ctx, "module.text"), JS_NewString(ctx, question)};
+    JSValue answer = host_ask(ctx, JS_UNDEFINED, 2, arguments);
+    JS_FreeValue(ctx, arguments[0]);
+    JS_FreeValue(ctx, arguments[1]);
+    size_t size = 0;
+    const char *json = JS_IsException(answer) ? NULL : JS_ToCStringLen(ctx, &size, answer);
+    JSValue text = json != NULL ? JS_ParseJSON(ctx, json, size, "module") : JS_EXCEPTION;
+    JS_FreeCString(ctx, json);
+    JS_FreeValue(ctx, answer);
+    return text;
+}
+
 JSValue host_module(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, JSValueConst *argv)
 {
     const char *key = JS_ToCString(ctx, argv[0]);
     if (key == NULL)
         return JS_EXCEPTION;
-    JSValue value = JS_UNDEFINED;
+    JSValue value = JS_EXCEPTION;
     size_t at = 0;
     while (at < kept_count && strcmp(kept[at].key, key) != 0)
         at++;
     if (at < kept_count) {
         value = evaluate(ctx, kept[at].code, kept[at].size, true);
-    } else if (!JS_IsUndefined(argv[1])) {
+    } else {
+        JSValue answer = ask_for_text(ctx, key);
         size_t length = 0;
-        const char *text = JS_ToCStringLen(ctx, &length, argv[1]);
-        value = text != NULL ? compile(ctx, key, text, length) : JS_EXCEPTION;
+        const char *text = JS_IsException(answer) ? NULL : JS_ToCStringLen(ctx, &length, answer);
+        if (text != NULL)
+            value = compile(ctx, key, text, length);
         JS_FreeCString(ctx, text);
+        JS_FreeValue(ctx, answer);
     }
     JS_FreeCString(ctx, key);
     return value;

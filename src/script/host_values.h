@@ -36,10 +36,7 @@ bool host_zlib_add(JSContext *ctx, JSValueConst host) NODISCARD;
 JSValue host_to_text(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
 JSValue host_from_text(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
 
-/*
- * host.module(key, text): the value of the operator's module of that key. Where it is not compiled yet: undefined
- * without a text, else it is compiled from that, and kept.
- */
+/* host.module(key): the value of the operator's module of that key, which the server is asked for where it is not kept yet. */
 JSValue host_module(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv);
 
 /* Before the sandbox closes: has OpenSSL read what it reads from files, and seed its random numbers. */

@@ -114,6 +114,13 @@ static bool same_entry(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Names this very state of the file. */
+static const char *key_of(struct arena *arena, const char *file, const struct stat *facts)
+{
+    return arena_printf(arena, "%s:%" PRId64 ":%" PRId64 ":%ld", file, (int64_t)facts->st_size,
+                        (int64_t)facts->st_mtim.tv_sec, facts->st_mtim.tv_nsec);
+}
+
 const char *script_module_versions(const char *directory, struct arena *arena, yyjson_val *arguments,
                                    const char **error)
 {
@@ -133,10 +140,7 @@ const char *script_module_versions(const char *directory, struct arena *arena, y
             continue;
         yyjson_mut_val *item = yyjson_mut_arr_add_obj(doc, yyjson_mut_doc_get_root(doc));
         json_set_text(doc, item, "version", found.version);
-        json_set_text(doc, item, "key",
-                      arena_printf(arena, "%s:%" PRId64 ":%" PRId64 ":%ld", file->d_name,
-                                   (int64_t)facts.st_size, (int64_t)facts.st_mtim.tv_sec,
-                                   facts.st_mtim.tv_nsec));
+        json_set_text(doc, item, "key", key_of(arena, file->d_name, &facts));
         count++;
     }
     if (files != NULL)
@@ -144,15 +148,16 @@ const char *script_module_versions(const char *directory, struct arena *arena, y
     return name != NULL ? json_write_doc(arena, doc) : NULL;
 }
 
-/* The whole file; NULL where it cannot be read, or is too large. */
-static const char *read_text(struct arena *arena, const char *path)
+/* The whole file; NULL where it cannot be read, is too large, or is in another state than the key says. */
+static const char *read_text(struct arena *arena, const char *path, const char *file, const char *key)
 {
     struct stat facts;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     char *text = NULL;
-    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= MODULE_BYTES_MOST) {
+    if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= MODULE_BYTES_MOST &&
+        strcmp(key_of(arena, file, &facts), key) == 0) {
         size_t size = (size_t)facts.st_size;
         size_t got = 0;
         ssize_t more = 1;
@@ -175,7 +180,7 @@ const char *script_module_text(const char *directory, struct arena *arena, yyjso
     const char *file = end != NULL ? arena_strndup(arena, key, (size_t)(end - key)) : NULL;
     const char *text = NULL;
     if (file != NULL && module_file_read(arena, file, &name))
-        text = read_text(arena, arena_printf(arena, "%s/%s", directory, file));
+        text = read_text(arena, arena_printf(arena, "%s/%s", directory, file), file, key);
     if (text == NULL) {
         *error = "the module's file cannot be read";
         return NULL;

@@ -145,3 +145,10 @@ test('a module that fails when it is loaded fails that login alone', async () =>
   assert.equal(await inRule(`return require('failing')`), 'not today');
   assert.equal(await inRule(`try { require('failing'); } catch (e) { return 'caught ' + e.message; }`), 'caught not today');
 });
+
+test('a rule that changes built-in objects changes no module for the logins after it', async () => {
+  await add(await pack({ name: 'trusted', version: '1.0.0' }, { 'index.js': `module.exports = 'trusted';` }));
+  await add(await pack({ name: 'other', version: '1.0.0' }, { 'index.js': `module.exports = 'other';` }));
+  await inRule(`const key = 'other@1.0.0.js'; Object.prototype.toJSON = function () { return this.key ? {key} : this; }; JSON.parse = () => [{version: '1.0.0', key}]; JSON.stringify = () => '{"name":"other"}'; String.prototype.split = null; try { return require('trusted'); } catch (e) { return 1; }`);
+  for (let i = 0; i < 4; i++) assert.deepEqual(await inRule(`return [require('trusted'), require('other'), typeof request.get, typeof Buffer.from]`), ['trusted', 'other', 'function', 'function']);
+});

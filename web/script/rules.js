@@ -18,7 +18,6 @@
     const then = Promise.prototype.then;
     const indexOf = String.prototype.indexOf;
     const match = String.prototype.match;
-    const split = String.prototype.split;
     const InternalError = globalThis.InternalError;
     const rules = input.rules;
     const runs = [];
@@ -247,7 +246,7 @@
     function library() {
         if (loaded === null) {
             loaded = host.load('library')({host, guarded, describe, note, loading, place: input});
-            provideNames(apply(split, NAMES, [' ']));
+            provideNames(host.mentions());
         }
         return loaded;
     }
@@ -408,9 +407,6 @@
         ip: 'ip', pbkdf2: 'pbkdf2', xml2js: 'xml2js', xmldom: 'xmldom', xpath: 'xpath', xtend: 'xtend', mongo: 'mongodb', mysql: 'mysql', pg: 'pg',
         postgres: 'pg', sqlserver: 'tedious', couchbase: 'couchbase', cql: 'cql', Knex: 'knex', azure_storage: 'azure-storage', pubnub: 'pubnub',
     };
-    const NAMES = 'request _ jwt querystring uuid async bcrypt q Q ip pbkdf2 xml2js xmldom xpath xtend mongo mysql pg postgres '
-        + 'sqlserver couchbase cql Knex azure_storage pubnub Buffer URL URLSearchParams TextEncoder TextDecoder atob btoa fetch Headers '
-        + 'Request Response AbortController AbortSignal process queueMicrotask structuredClone ValidationError crypto performance';
     const provided = create(null);
 
     // A package that looks for such a name while it loads finds no other package.
@@ -429,7 +425,7 @@
     // Most rules name none of them, and each costs: they are there where the text of a rule has the word. What is required may
     // look for any.
     for (let i = 0; i < rules.length; i++) {
-        const names = host.mentions(rules[i].source, NAMES);
+        const names = host.mentions(rules[i].source);
         if (names !== undefined)
             provideNames(names);
     }

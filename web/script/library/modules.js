@@ -138,12 +138,7 @@ export function makeModules(world) {
         return added[place];
     }
 
-    function runAdded({key}) {
-        let run = host.module(key);
-        if (run === undefined)
-            run = host.module(key, parse(host.ask('module.text', stringify({key}))));
-        return runFunction(key, run);
-    }
+    const runAdded = ({key}) => runFunction(key, host.module(key));
 
     // One of the operator's, where it is the very version, or nearer to it than what is built in.
     function requireAdded(text, name, version, entry, builtIn) {
