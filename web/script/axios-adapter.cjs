@@ -1,7 +1,7 @@
 // axios' way out, in place of its own adapters for Node: the server does the call. What differs between axios' versions is
 // handed in by bundle.mjs.
 
-const {call, Headers, STATUS, isTimeout} = require('countersign:http');
+const {call, isStream, Headers, STATUS, isTimeout} = require('countersign:http');
 
 module.exports = ({settle, buildURL, buildFullPath, makeError, version}) => function httpAdapter(config) {
     return new Promise((resolve, reject) => {
@@ -9,7 +9,7 @@ module.exports = ({settle, buildURL, buildFullPath, makeError, version}) => func
         let {data} = config;
         if (data instanceof ArrayBuffer)
             data = Buffer.from(data);
-        if (data !== undefined && data !== null && typeof data !== 'string' && !ArrayBuffer.isView(data)) {
+        if (data !== undefined && data !== null && typeof data !== 'string' && !ArrayBuffer.isView(data) && !isStream(data)) {
             reject(makeError('Data after transformation must be a string, an ArrayBuffer, a Buffer, or a Stream', config));
             return;
         }

@@ -88,9 +88,27 @@ export default function (world) {
         return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer || body, body.byteOffset, body.byteLength);
     }
 
+    const isStream = (body) => typeof body === 'object' && body !== null && typeof body.pipe === 'function';
+
+    // The bytes of a stream, or of a form that knows them itself.
+    function gather(stream) {
+        if (typeof stream.getBuffer === 'function')
+            return Promise.resolve(stream.getBuffer());
+        return new Promise((resolve, reject) => {
+            const parts = [];
+            stream.on('data', (part) => parts.push(Buffer.from(part)));
+            stream.on('end', () => resolve(Buffer.concat(parts)));
+            stream.on('error', reject);
+            if (typeof stream.resume === 'function')
+                stream.resume();
+        });
+    }
+
     // {method, url, headers: Headers, body, timeout, redirects} to {status, headers: [[name, value]], headersObject, body: Buffer,
     // url: where redirects led to}
     function call({method, url, headers, body, timeout, redirects}) {
+        if (isStream(body))
+            return gather(body).then((whole) => call({method, url, headers, body: whole, timeout, redirects}));
         const bytes = bytesOf(body);
         const message = JSON.stringify({
             method,
@@ -183,6 +201,10 @@ export default function (world) {
         if (Object.prototype.toString.call(body) === '[object URLSearchParams]') {
             sent = body.toString();
             type = 'application/x-www-form-urlencoded;charset=UTF-8';
+        } else if (isStream(body)) {
+            // form-data says what its bytes are.
+            if (typeof body.getHeaders === 'function')
+                type = new Headers(body.getHeaders()).get('content-type');
         } else if (typeof body !== 'string' && !ArrayBuffer.isView(body) && !(body instanceof ArrayBuffer)) {
             sent = String(body);
             type = 'text/plain;charset=UTF-8';
@@ -199,7 +221,7 @@ export default function (world) {
             const base = resource instanceof Request ? resource : {};
             const headers = new Headers(options.headers || base.headers);
             const body = prepareBody(options.body === undefined ? base.bytes : options.body, headers);
-            super(bytesOf(body));
+            super(isStream(body) ? body : bytesOf(body));
             this.url = canonical(resource.url || resource);
             this.method = String(options.method || base.method || 'GET').toUpperCase();
             this.headers = headers;
@@ -283,6 +305,6 @@ export default function (world) {
         }
     }
 
-    return {call, fetch: (resource, options) => fetch(resource, options), fetchWith: fetch, Headers, Request, Response,
+    return {call, isStream, fetch: (resource, options) => fetch(resource, options), fetchWith: fetch, Headers, Request, Response,
         AbortController, AbortSignal, STATUS, headersObject, isTimeout};
 }

@@ -2,7 +2,7 @@
 import {formOf, multipartOf} from '../form.js';
 
 export default function (world) {
-    const {call, Headers, STATUS, isTimeout} = world.own('http');
+    const {call, isStream, Headers, STATUS, isTimeout} = world.own('http');
     const {guarded, Buffer} = world;
     const EventEmitter = world.load('events').default;
 
@@ -70,7 +70,7 @@ export default function (world) {
                     headers.set('content-type', 'application/json');
             }
         }
-        if (body !== undefined && body !== null && typeof body !== 'string' && !ArrayBuffer.isView(body)) {
+        if (body !== undefined && body !== null && typeof body !== 'string' && !ArrayBuffer.isView(body) && !isStream(body)) {
             if (!Array.isArray(body))
                 throw new Error('Argument error, options.body.');
             return Buffer.concat(body.map((part) => Buffer.from(part)));
