@@ -134,8 +134,9 @@ static void set_connected(struct socket_session *session, const void *value)
 static void set_transaction(struct socket_session *session, const void *value)
 {
     const struct widget_call *call = value;
-    if (session->tx[0] == '\0' && strlen(call->transaction.id) < SOCKET_TX_SIZE) {
-        strcpy(session->tx, call->transaction.id);
+    size_t size = strlen(call->transaction.id) + 1;
+    if (session->tx[0] == '\0' && size <= SOCKET_TX_SIZE) {
+        memcpy(session->tx, call->transaction.id, size);
         session->enrolled = (unsigned)call->choice.enrolled_count;
     }
 }

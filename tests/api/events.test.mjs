@@ -2,14 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { askFlaggedUsers, enableFactors, enrollOtp, flaggedUser, logIn } from '../harness/mfa.mjs';
 import { binary, freePort, startServer, store } from '../harness/server.mjs';
 
-let server, client;
+let server, client, tlsPort;
 
 before(async () => {
-  server = await startServer({ flags: ['--streams-per-address=3'] });
+  tlsPort = await freePort();
+  server = await startServer({ flags: ['--streams-per-address=3', `--dev-tls-listen=127.0.0.1:${tlsPort}`] });
   client = await server.webClient();
   await askFlaggedUsers(server);
   await enableFactors(server, 'sms', 'otp');
@@ -96,6 +98,53 @@ test('another server on the same PostgreSQL wakes the page within a second', { s
   }
 });
 
+/** A request over the server's own TLS: the answer, with what it says until `enough`, or until it ends. */
+function overTls(path, { enough = /$^/, ...options } = {}) {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { host: '127.0.0.1', port: tlsPort, path, rejectUnauthorized: false, agent: false, ...options },
+      (response) => {
+        let text = '';
+        const end = (isEnded) => {
+          sent.destroy();
+          resolve({ status: response.statusCode, text, isEnded });
+        };
+        response.setEncoding('utf8').on('data', (piece) => {
+          text += piece;
+          if (enough.test(text)) end(false);
+        });
+        response.on('end', () => end(true));
+        response.on('error', () => {});
+      },
+    );
+    sent.on('error', reject);
+    sent.end(options.body);
+  });
+}
+
+test('over the server\'s own TLS it is the same', async () => {
+  const { page, browser, state } = await waitingLogin();
+  const version = await atItsVersion(browser, state);
+  const cookie = browser.jar.header(new URL(server.issuer));
+  const target = `/u/mfa-events?state=${state}&version=${version}`;
+  const heard = overTls(target, { headers: { cookie } });
+  const left = overTls(target, { headers: { cookie }, enough: /:/ });
+  await enrollOtp(server, page);
+  for (const { status, text, isEnded } of await Promise.all([heard, left])) {
+    assert.equal(status, 200);
+    assert.ok(isEnded || text !== '');
+    assert.match(text, /event: change/);
+  }
+  // Past TLS libmicrohttpd keeps the connection: there are long polls, and no WebSockets.
+  const { text } = await overTls('/socket.io/?EIO=4&transport=polling');
+  const { sid, upgrades } = JSON.parse(text.slice(1));
+  assert.deepEqual(upgrades, []);
+  const polled = overTls(`/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+  await overTls(`/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body: '40' });
+  assert.match((await polled).text, /^40\{"sid":/);
+  assert.equal((await overTls('/socket.io/?EIO=4&transport=websocket')).status, 400);
+});
+
 test('only the browser of the login may listen', async () => {
   const { browser, state } = await waitingLogin();
   const { browser: other } = await waitingLogin();
@@ -134,8 +183,14 @@ test('a stop ends streams, and their pages come again', async () => {
   const { browser, state } = await waitingLogin();
   const version = await atItsVersion(browser, state);
   const said = rest(await listen(browser, state, { version }));
+  const tls = overTls(`/u/mfa-events?state=${state}&version=${version}`, {
+    headers: { cookie: browser.jar.header(new URL(server.issuer)) },
+  });
+  // By the time that another one has its answer, this one is open as well.
+  (await listen(browser, state, { version })).end();
   const began = performance.now();
-  await server.terminate();
+  assert.equal((await server.terminate()).code, 0);
+  await tls.catch(() => {});
   assert.ok(performance.now() - began < 5000);
   assert.equal(await said.catch(() => 'cut'), '');
   await server.start();
