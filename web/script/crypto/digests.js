@@ -69,6 +69,6 @@ export function makeDigests({natives, take, Buffer, keyBytes}) {
         hash(algorithm, data, encoding = 'hex') {
             return new Hash(algorithm).update(data).digest(encoding);
         },
-        getHashes: () => [...HASHES.map((name) => 'RSA-' + name.toUpperCase()).filter((name) => /SHA(1|2|3|5)/.test(name) && !/SHA3|512-/.test(name)), ...HASHES],
+        getHashes: () => [...HASHES.filter((name) => /^sha(1|2|384|512$)/.test(name)).map((name) => 'RSA-' + name.toUpperCase()), ...HASHES],
     };
 }

@@ -24,12 +24,14 @@ const OWN = {
 
 // What Node has of its own, from our programs of that name.
 const BUILTIN = ['assert', 'crypto', 'https', 'util', 'zlib'];
-const WITHOUT = ['fs', 'child_process', 'cluster', 'dgram', 'diagnostics_channel', 'dns', 'http2', 'inspector', 'net', 'readline', 'repl', 'tls', 'tty', 'v8', 'vm', 'worker_threads'];
+const WITHOUT = ['fs', 'child_process', 'cluster', 'dgram', 'diagnostics_channel', 'dns', 'http2', 'inspector', 'net',
+    'readline', 'repl', 'tls', 'tty', 'v8', 'vm', 'worker_threads'];
 
 const INSTEAD = 'Rules can not open connections to a database. Put an HTTP API in front of it and call that (axios, fetch, '
     + 'request), or keep what logins need in app_metadata.';
 const DATABASES = ['mongodb', 'mongo', 'mongoose', 'monk', 'mongo-getdb', 'mysql', 'mysql2', 'pg', 'postgres', 'pg-promise', 'pg-native', 'mssql',
-    'tedious', 'sqlserver', 'node-sqlserver', 'redis', 'ioredis', 'couchbase', 'cassandra', 'cassandra-driver', 'node-cassandra-cql', 'cql', 'cql-driver',
+    'tedious', 'sqlserver', 'node-sqlserver', 'redis', 'ioredis', 'couchbase', 'cassandra', 'cassandra-driver',
+    'node-cassandra-cql', 'cql', 'cql-driver',
     'knex', 'Knex', 'sequelize', 'oracledb', 'ibm_db', 'nano', 'cradle', 'riak-js', 'neo4j-driver', 'memcached', 'ldapjs', 'sqlite3'];
 
 class AsyncResource {

@@ -22,8 +22,11 @@ export default function (world) {
         if (expected instanceof RegExp)
             return expected.test(String(fault));
         if (typeof expected === 'object')
-            return Object.entries(expected).every(([name, value]) => (value instanceof RegExp ? value.test(fault[name]) : isDeepStrictEqual(fault[name], value)));
-        return expected.prototype !== undefined && fault instanceof expected ? true : Error.isPrototypeOf(expected) ? false : expected.call({}, fault) === true;
+            return Object.entries(expected).every(([name, value]) =>
+                (value instanceof RegExp ? value.test(fault[name]) : isDeepStrictEqual(fault[name], value)));
+        if (expected.prototype !== undefined && fault instanceof expected)
+            return true;
+        return !Error.isPrototypeOf(expected) && expected.call({}, fault) === true;
     }
 
     function mustFail(fault, hasFailed, expected, message) {

@@ -13,7 +13,8 @@ export default function (world) {
             this.statusCode = answer.status;
             this.errorCode = body.errorCode;
             this.requestInfo = request;
-            this.originalError = Object.assign(new Error(this.message), {status: answer.status, response: {status: answer.status, body, text: JSON.stringify(body)}});
+            const {status} = answer;
+            this.originalError = Object.assign(new Error(this.message), {status, response: {status, body, text: JSON.stringify(body)}});
             this.headers = answer.headersObject;
         }
     }

@@ -161,7 +161,8 @@ export default function (world) {
             const settings = merge(isOptions ? url : options);
             const promise = run(isOptions ? url.url || '' : url, settings).then(checked).then((response) =>
                 (settings.resolveBodyOnly ? response.body : response));
-            const shortened = (kind) => () => promise.then((response) => parseBody(settings.resolveBodyOnly ? {rawBody: Buffer.from(response)} : response, kind, settings));
+            const whole = (response) => (settings.resolveBodyOnly ? {rawBody: Buffer.from(response)} : response);
+            const shortened = (kind) => () => promise.then((response) => parseBody(whole(response), kind, settings));
             return Object.assign(promise, {json: shortened('json'), text: shortened('text'), buffer: shortened('buffer'), cancel: () => undefined});
         }
         for (const method of ['get', 'post', 'put', 'patch', 'head', 'delete'])

@@ -170,7 +170,13 @@ export default function (world) {
                 rawHeaders: answer.headers.flat(),
                 httpVersion: '1.1',
                 body: bodyReceived(this.options, answer.body),
-                request: {method: prepared.method, href: answer.url || prepared.url, uri: answer.url ? world.require('url').parse(answer.url) : this.uri, headers: Object.fromEntries(prepared.headers), body: prepared.body},
+                request: {
+                    method: prepared.method,
+                    href: answer.url || prepared.url,
+                    uri: answer.url ? world.require('url').parse(answer.url) : this.uri,
+                    headers: Object.fromEntries(prepared.headers),
+                    body: prepared.body,
+                },
             });
             response.toJSON = () => ({
                 statusCode: response.statusCode,

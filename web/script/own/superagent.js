@@ -242,7 +242,12 @@ export default function (world) {
 
     function make(defaults) {
         const begin = (method, url) => new Request(method, url, defaults);
-        const agent = (method, url) => (url === undefined ? begin('GET', method) : typeof url === 'function' ? begin('GET', method).end(url) : begin(method, url));
+        // agent(url), agent(url, done), agent(method, url)
+        const agent = (method, url) => {
+            if (typeof url === 'string')
+                return begin(method, url);
+            return typeof url === 'function' ? begin('GET', method).end(url) : begin('GET', method);
+        };
         for (const method of ['get', 'head', 'post', 'put', 'patch', 'delete', 'options']) {
             const name = method.toUpperCase();
             agent[method] = (url, data, done) => {
