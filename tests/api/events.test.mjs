@@ -99,12 +99,13 @@ test('another server on the same PostgreSQL wakes the page within a second', { s
 });
 
 /** A request over the server's own TLS: the answer, with what it says until `enough`, or until it ends. */
-function overTls(path, { enough = /$^/, ...options } = {}) {
+function overTls(path, { enough = /$^/, answered = () => {}, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const sent = request(
       { host: '127.0.0.1', port: tlsPort, path, rejectUnauthorized: false, agent: false, ...options },
       (response) => {
         let text = '';
+        answered();
         const end = (isEnded) => {
           sent.destroy();
           resolve({ status: response.statusCode, text, isEnded });
@@ -183,14 +184,14 @@ test('a stop ends streams, and their pages come again', async () => {
   const { browser, state } = await waitingLogin();
   const version = await atItsVersion(browser, state);
   const said = rest(await listen(browser, state, { version }));
-  const tls = overTls(`/u/mfa-events?state=${state}&version=${version}`, {
-    headers: { cookie: browser.jar.header(new URL(server.issuer)) },
+  let tls;
+  await new Promise((answered) => {
+    const headers = { cookie: browser.jar.header(new URL(server.issuer)) };
+    tls = overTls(`/u/mfa-events?state=${state}&version=${version}`, { headers, answered });
   });
-  // By the time that another one has its answer, this one is open as well.
-  (await listen(browser, state, { version })).end();
   const began = performance.now();
   assert.equal((await server.terminate()).code, 0);
-  await tls.catch(() => {});
+  assert.equal((await tls).isEnded, true);
   assert.ok(performance.now() - began < 5000);
   assert.equal(await said.catch(() => 'cut'), '');
   await server.start();
