@@ -40,7 +40,10 @@ function licenseOf(folder) {
 }
 
 programs.rules = readFileSync(join(here, 'rules.js'), 'utf8');
-add('library', await bundleProgram(esbuild, join(here, 'library/index.js'), 'program.default', table));
+add('library', await bundleProgram(esbuild, join(here, 'library/index.js'), 'program.default'));
+for (const [part, value] of Object.entries({text: 'makeText', bytes: 'makeBytes', buffer: 'quicken', clock: 'makeClock',
+    process: 'makeProcess', amend: 'makeAmend', modules: 'makeModules'}))
+    add('part/' + part, await bundleProgram(esbuild, join(here, 'library', part + '.js'), 'program.' + value, table));
 add('liquid', await bundleProgram(esbuild, join(here, 'liquid.js'), 'program.default'));
 for (const file of readdirSync(join(here, 'packages')))
     add(file.replace('.js', ''), await bundleProgram(esbuild, join(here, 'packages', file), 'program'));

@@ -244,11 +244,22 @@
     const loading = {depth: 0};
     let loaded = null;
     function library() {
-        if (loaded === null) {
-            loaded = host.load('library')({host, guarded, describe, note, loading, place: input});
-            provideNames(host.mentions());
-        }
+        if (loaded === null)
+            loaded = host.load('library')({host, guarded, describe, note, loading, complete, place: input});
         return loaded;
+    }
+
+    // What is required may look for any name.
+    let isComplete = false;
+    function complete() {
+        if (!isComplete)
+            provideNames(host.mentions());
+        isComplete = true;
+    }
+
+    function requirer() {
+        complete();
+        return library().require;
     }
 
     function request(name, argument) {
@@ -285,7 +296,7 @@
             get(target, name) {
                 if (typeof name !== 'string' || name === 'then' || name === 'toJSON')
                     return Object.prototype[name];
-                client = client || new (library().require('auth0').ManagementClient)({domain: auth0.domain, token: () => auth0.accessToken});
+                client = client || new (requirer()('auth0').ManagementClient)({domain: auth0.domain, token: () => auth0.accessToken});
                 return part(client)[name];
             },
         }));
@@ -400,7 +411,7 @@
     globalThis.clearTimeout = (id) => host.clear(+id);
     globalThis.clearInterval = (id) => host.clear(+id);
     globalThis.clearImmediate = (id) => host.clear(+id);
-    provideLater('require', () => library().require);
+    provideLater('require', requirer);
     // Names that rules find without require: the first generation of Auth0's sandbox had these packages so.
     const packages = {
         request: 'request', _: '_', jwt: 'jsonwebtoken', querystring: 'querystring', uuid: 'uuid', async: 'async', bcrypt: 'bcrypt', q: 'q', Q: 'q',
@@ -418,7 +429,7 @@
             provided[name] = true;
             const isPackage = apply(hasOwn, packages, [name]);
             provideLater(name, isPackage
-                ? () => (loading.depth > 0 ? undefined : library().require(packages[name])) : () => library()[name]);
+                ? () => (loading.depth > 0 ? undefined : requirer()(packages[name])) : () => library()[name]);
         }
     }
 

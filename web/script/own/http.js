@@ -76,17 +76,24 @@ function headersObject(pairs) {
     return object;
 }
 
+// An address by a name whose last label is no number, or by four of them.
+const PLAIN = new RegExp('^https?:\\/\\/(?:[a-z][a-z0-9-]*(?:\\.[a-z0-9-]*[a-z][a-z0-9-]*)*'
+    + '|(?:(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)(?:\\.(?!\\/|:)|(?=[:/]))){4})(?::[1-9]\\d{3,4})?\\/[\\w\\-.~%/?=&+,:;@!$*]*$');
+
 const isTimeout = (fault) => fault.code === 'ETIMEDOUT';
 
 export default function (world) {
     const {host} = world;
-    const {Buffer} = world;
 
+    // Bytes are plain ones: a Buffer is made where somebody asks for one.
     function bytesOf(body) {
         if (body === undefined || body === null)
             return undefined;
-        return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer || body, body.byteOffset, body.byteLength);
+        return typeof body === 'string' ? new Uint8Array(host.fromText(body, 'utf8'))
+            : new Uint8Array(body.buffer || body, body.byteOffset, body.byteLength);
     }
+
+    const bufferOf = (bytes) => world.Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
     const isStream = (body) => typeof body === 'object' && body !== null && typeof body.pipe === 'function';
 
@@ -96,16 +103,16 @@ export default function (world) {
             return Promise.resolve(stream.getBuffer());
         return new Promise((resolve, reject) => {
             const parts = [];
-            stream.on('data', (part) => parts.push(Buffer.from(part)));
-            stream.on('end', () => resolve(Buffer.concat(parts)));
+            stream.on('data', (part) => parts.push(world.Buffer.from(part)));
+            stream.on('end', () => resolve(world.Buffer.concat(parts)));
             stream.on('error', reject);
             if (typeof stream.resume === 'function')
                 stream.resume();
         });
     }
 
-    // {method, url, headers: Headers, body, timeout, redirects} to {status, headers: [[name, value]], headersObject, body: Buffer,
-    // url: where redirects led to}
+    // {method, url, headers: Headers, body, timeout, redirects} to {status, headers: [[name, value]], headersObject, bytes,
+    // body: the same as a Buffer, url: where redirects led to}
     function call({method, url, headers, body, timeout, redirects}) {
         if (isStream(body))
             return gather(body).then((whole) => call({method, url, headers, body: whole, timeout, redirects}));
@@ -114,7 +121,7 @@ export default function (world) {
             method,
             url,
             headers: [...headers],
-            body: bytes && bytes.toString('base64'),
+            body: bytes && host.toText(bytes, 0, bytes.byteLength, 'base64'),
             timeout_ms: timeout,
             redirects,
         });
@@ -132,7 +139,18 @@ export default function (world) {
                     reject(error);
                     return;
                 }
-                resolve({...answer, headersObject: headersObject(answer.headers), body: Buffer.from(answer.body, 'base64')});
+                const {status, headers, url: finalUrl} = answer;
+                const received = new Uint8Array(host.fromText(answer.body, 'base64'));
+                resolve({
+                    status,
+                    headers,
+                    url: finalUrl,
+                    headersObject: headersObject(headers),
+                    bytes: received,
+                    get body() {
+                        return bufferOf(received);
+                    },
+                });
             });
         });
     }
@@ -147,11 +165,12 @@ export default function (world) {
             if (this.bodyUsed)
                 throw new TypeError('Body is unusable');
             this.bodyUsed = true;
-            return this.bytes || Buffer.alloc(0);
+            return this.bytes || new Uint8Array(0);
         }
 
         async text() {
-            return (await this.take()).toString('utf8').replace(/^\ufeff/, '');
+            const bytes = await this.take();
+            return host.toText(bytes, 0, bytes.byteLength, 'utf8').replace(/^\ufeff/, '');
         }
 
         async json() {
@@ -159,7 +178,7 @@ export default function (world) {
         }
 
         async buffer() {
-            return this.take();
+            return bufferOf(await this.take());
         }
 
         async arrayBuffer() {
@@ -168,7 +187,7 @@ export default function (world) {
         }
 
         get body() {
-            return world.require('stream').Readable.from([this.bytes || Buffer.alloc(0)]);
+            return world.require('stream').Readable.from([bufferOf(this.bytes || new Uint8Array(0))]);
         }
     }
 
@@ -235,7 +254,7 @@ export default function (world) {
     // A plain address is what the WHATWG's parser would make of it: that takes a millisecond to load.
     function canonical(address) {
         const text = String(address);
-        if (/^https?:\/\/[a-z][a-z0-9-]*(\.[a-z0-9-]*[a-z][a-z0-9-]*)*(:[1-9]\d{3,4})?\/[\w\-.~%/?=&+,:;@!$*]*$/.test(text) && !/\/(\.|%2e)/i.test(text))
+        if (PLAIN.test(text) && !/\/(\.|%2e)/i.test(text))
             return text;
         return new world.URL(text).href;
     }
@@ -269,7 +288,7 @@ export default function (world) {
         if (request.redirect === 'error' && answer.status >= 300 && answer.status < 400)
             throw new TypeError(`uri requested responds with a redirect, redirect mode is set to error: ${url}`);
         const finalUrl = answer.url || url;
-        return new Response(answer.body, {status: answer.status, headers: answer.headers, url: finalUrl, redirected: finalUrl !== url});
+        return new Response(answer.bytes, {status: answer.status, headers: answer.headers, url: finalUrl, redirected: finalUrl !== url});
     }
 
     class AbortSignal {
