@@ -1,8 +1,7 @@
 #include "oauth/authorize_request.h"
 
+#include "oauth/audience.h"
 #include "oauth/redirect_uri.h"
-#include "store/settings.h"
-#include "tenant/domain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -233,106 +232,30 @@ static enum authorize_verdict check_connection(struct http_exchange *x, struct d
     return send(error, "invalid_request", "the connection is not enabled for this client");
 }
 
-/* The API that the token is asked for: audience, or resource as its other name; else the tenant's default. */
-static enum db_result wanted_audience(struct http_exchange *x, struct db_tx *tx,
-                                      const struct authorize_request *request, const char **audience)
-{
-    *audience = sent(request, "audience");
-    if (*audience == NULL)
-        *audience = sent(request, "resource");
-    if (*audience == NULL) {
-        yyjson_val *settings = NULL;
-        enum db_result found = settings_get(tx, x->arena, "tenant", &settings);
-        if (found != DB_OK && found != DB_NOT_FOUND)
-            return found;
-        *audience = json_text(settings, "default_audience");
-    }
-    if (*audience != NULL && (**audience == '\0' || strcmp(*audience, oauth_url(x, "userinfo")) == 0))
-        *audience = NULL;
-    *audience = domain_audience(tenant_of(x), x->arena, *audience);
-    return DB_OK;
-}
-
-/*
- * Whether the API lets this client ask for tokens in a person's name (subject_type_authorization.user.policy); *grant is the
- * grant that lets it, and limits the scopes, where one has to.
- */
-static enum db_result user_access_allowed(struct http_exchange *x, struct db_tx *tx,
-                                          const struct authorize_request *request, yyjson_val *api,
-                                          bool *allowed, yyjson_val **grant)
-{
-    const char *policy =
-        json_text(json_member(json_member(api, "subject_type_authorization"), "user"), "policy");
-    *allowed = policy == NULL || strcmp(policy, "allow_all") == 0;
-    if (*allowed || strcmp(policy, "require_client_grant") != 0)
-        return DB_OK;
-    enum db_result found =
-        client_grant_for(tx, x->arena, request->client.client_id, json_text(api, "identifier"), grant);
-    const char *subject = json_text(*grant, "subject_type");
-    *allowed = found == DB_OK && subject != NULL && strcmp(subject, "user") == 0;
-    return found == DB_NOT_FOUND ? DB_OK : found;
-}
-
-/* Whether the API has the scope, and the grant, where there has to be one, gives it. */
-static bool api_has_scope(yyjson_val *api, yyjson_val *grant, const char *scope)
-{
-    if (grant != NULL && !json_bool(grant, "allow_all_scopes", false) &&
-        !json_array_has_text(json_member(grant, "scope"), scope))
-        return false;
-    size_t index, count;
-    yyjson_val *entry;
-    yyjson_arr_foreach(json_member(api, "scopes"), index, count, entry)
-    {
-        const char *value = json_text(entry, "value");
-        if (value != NULL && strcmp(value, scope) == 0)
-            return true;
-    }
-    return false;
-}
-
-/*
- * The scopes that a login can grant: those of OpenID Connect, and the API's own. Of the Management API only what is about the
- * person's own account, as its other scopes are for machines; none where roles decide (enforce_policies): a person must not
- * gain them by asking.
- */
-static const char *grantable(struct arena *arena, yyjson_val *api, yyjson_val *grant, const char *asked)
-{
-    static const char identity[] = "openid profile email phone address name given_name family_name nickname "
-                                   "email_verified picture created_at identities";
-    static const char own_account[] = "read:current_user create:current_user_metadata "
-                                      "update:current_user_metadata delete:current_user_metadata";
-    bool is_system = json_bool(api, "is_system", false);
-    bool open = api != NULL && !is_system && !json_bool(api, "enforce_policies", false);
-    const char *granted = "";
-    for (const char *word; (word = scope_next(arena, &asked)) != NULL;)
-        if (scope_has(identity, word) || (open && api_has_scope(api, grant, word)) ||
-            (is_system && scope_has(own_account, word)))
-            granted = scope_add(arena, granted, word);
-    return granted;
-}
-
 static enum authorize_verdict check_audience(struct http_exchange *x, struct db_tx *tx,
                                              struct authorize_request *request, struct authorize_error *error)
 {
-    yyjson_val *api = NULL;
-    yyjson_val *grant = NULL;
-    if (wanted_audience(x, tx, request, &request->audience) != DB_OK)
-        return AUTHORIZE_FAILED;
-    if (request->audience != NULL) {
-        enum db_result found = resource_server_by_identifier(tx, x->arena, request->audience, &api);
-        if (found == DB_NOT_FOUND)
-            return send(error, "access_denied",
-                        arena_printf(x->arena, "Service not found: %s", request->audience));
-        bool allowed = false;
-        if (found != DB_OK || user_access_allowed(x, tx, request, api, &allowed, &grant) != DB_OK)
-            return AUTHORIZE_FAILED;
-        if (!allowed)
-            return send(
-                error, "access_denied",
-                arena_printf(x->arena, "Client is not authorized to access \"%s\".", request->audience));
+    const char *asked = sent(request, "audience");
+    struct audience_wish wish = {
+        .client = &request->client,
+        .asked = asked != NULL ? asked : sent(request, "resource"),
+        .scope = sent(request, "scope"),
+    };
+    enum audience_verdict verdict = audience_settle(x, tx, &wish);
+    request->audience = wish.audience;
+    request->scope = wish.granted;
+    switch (verdict) {
+    case AUDIENCE_FINE:
+        return AUTHORIZE_FINE;
+    case AUDIENCE_UNKNOWN:
+        return send(error, "access_denied", arena_printf(x->arena, "Service not found: %s", wish.audience));
+    case AUDIENCE_FORBIDDEN:
+        return send(error, "access_denied",
+                    arena_printf(x->arena, "Client is not authorized to access \"%s\".", wish.audience));
+    case AUDIENCE_FAILED:
+        break;
     }
-    request->scope = grantable(x->arena, api, grant, sent(request, "scope"));
-    return AUTHORIZE_FINE;
+    return AUTHORIZE_FAILED;
 }
 
 enum authorize_verdict authorize_request_read(struct http_exchange *x, struct db_tx *tx,

@@ -2,13 +2,13 @@
 
 #include "base/clock.h"
 #include "oauth/code.h"
+#include "oauth/issue.h"
 #include "oauth/tokens.h"
 
 #include <string.h>
 
-/* The members of the user that a rule's context.jwtConfiguration.scopes opens by the scopes that were granted. */
-static void add_scope_claims(yyjson_mut_doc *doc, yyjson_mut_val *profile,
-                             const struct login_outcome *outcome)
+void outcome_add_scope_claims(yyjson_mut_doc *doc, yyjson_mut_val *profile,
+                              const struct login_outcome *outcome)
 {
     size_t index, count, i, size;
     yyjson_val *scope, *names, *name;
@@ -51,7 +51,7 @@ static yyjson_mut_doc *make_grant(const struct login *login, const struct sessio
                   multifactor || authentication_methods_have(json_member(session->doc, "methods"), "mfa"));
     if (outcome->id_token_seconds > 0)
         json_set_int(doc, grant, "id_token_seconds", outcome->id_token_seconds);
-    add_scope_claims(doc, profile, outcome);
+    outcome_add_scope_claims(doc, profile, outcome);
     standard_claims_add(doc, profile, outcome->user, outcome->scope);
     json_set(doc, grant, "profile", profile);
     if (outcome->id_token != NULL)
@@ -91,32 +91,12 @@ static enum db_result make_session(struct login *login, struct db_tx *tx, struct
                        login_multifactor_done(login) ? methods : NULL);
 }
 
-/* Counts the login in the user's document; within the write, so that it counts if and only if the login ends well. */
-static enum db_result count_login(struct login *login, struct db_tx *tx)
-{
-    struct arena *arena = login->x->arena;
-    struct db_value *row = NULL;
-    struct user user;
-    enum db_result result = db_row(tx, arena, &row, "SELECT version FROM users WHERE user_id = ? FOR UPDATE",
-                                   "t", login->user.user_id);
-    if (result == DB_OK)
-        result = user_by_id(tx, arena, login->user.user_id, &user);
-    if (result != DB_OK)
-        return result;
-    yyjson_mut_doc *doc = json_thaw(arena, user.doc);
-    yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    json_set_text(doc, root, "last_login", clock_iso8601(arena, clock_now_ms()));
-    json_set_text(doc, root, "last_ip", login->x->request.client_ip);
-    json_set_int(doc, root, "logins_count", json_int(user.doc, "logins_count", 0) + 1);
-    return user_update(tx, arena, user.user_id, user.version, doc);
-}
-
 static enum db_result write_all(struct login *login, struct db_tx *tx, const char **code)
 {
     struct session session;
     enum db_result result = make_session(login, tx, &session);
     if (result == DB_OK && !login->silent)
-        result = count_login(login, tx);
+        result = login_count(login->x, tx, login->user.user_id);
     if (result == DB_OK)
         result = authorization_code_issue(tx, login->x->arena, login->client->client_id,
                                           make_grant(login, &session), code);

@@ -39,6 +39,7 @@ void endpoint_discovery(struct http_exchange *x)
     add_url(x, doc, "authorization_endpoint", "authorize");
     add_url(x, doc, "token_endpoint", "oauth/token");
     add_url(x, doc, "userinfo_endpoint", "userinfo");
+    add_url(x, doc, "mfa_challenge_endpoint", "mfa/challenge");
     add_url(x, doc, "jwks_uri", ".well-known/jwks.json");
     add_list(doc, "scopes_supported", scopes, ARRAY_LENGTH(scopes));
     add_list(doc, "response_types_supported", response_types, ARRAY_LENGTH(response_types));

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static yyjson_val *scope_array(struct arena *arena, const char *scope)
+yyjson_val *scope_array(struct arena *arena, const char *scope)
 {
     yyjson_mut_doc *doc = json_new_array(arena);
     for (const char *word; (word = scope_next(arena, &scope)) != NULL;)
@@ -100,6 +100,22 @@ static void take_primary(struct login *login, const struct user *primary)
     login_read_again(login);
 }
 
+void outcome_of_rules(struct arena *arena, const struct rules_outcome *rules, const struct user *user,
+                      const char *scope, struct login_outcome *outcome)
+{
+    *outcome = (struct login_outcome){
+        .id_token = rules->id_token,
+        .access_token = rules->access_token,
+        .user = rules->user != NULL ? rules->user : user->doc,
+        .scope = rules->scopes != NULL ? joined_scopes(arena, rules->scopes) : scope,
+        .wants_multifactor = rules->wants_multifactor,
+        .provider = rules->provider,
+        .allow_remember_browser = rules->allow_remember_browser,
+        .id_token_seconds = rules->id_token_seconds,
+        .scope_claims = rules->scope_claims,
+    };
+}
+
 bool login_run_rules(struct login *login)
 {
     struct arena *arena = login->x->arena;
@@ -132,17 +148,7 @@ bool login_run_rules(struct login *login)
     }
     if (rules.primary != NULL)
         take_primary(login, rules.primary);
-    login->outcome = (struct login_outcome){
-        .id_token = rules.id_token,
-        .access_token = rules.access_token,
-        .user = rules.user != NULL ? rules.user : login->user.doc,
-        .scope = rules.scopes != NULL ? joined_scopes(arena, rules.scopes) : json_text(login->doc, "scope"),
-        .wants_multifactor = rules.wants_multifactor,
-        .provider = rules.provider,
-        .allow_remember_browser = rules.allow_remember_browser,
-        .id_token_seconds = rules.id_token_seconds,
-        .scope_claims = rules.scope_claims,
-    };
+    outcome_of_rules(arena, &rules, &login->user, json_text(login->doc, "scope"), &login->outcome);
     if (rules.redirect_url == NULL || returned)
         return true;
     if (login->silent) {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "oauth/audience.h"
 #include "session/expired.h"
 #include "session/remembered.h"
 #include "store/settings.h"
@@ -105,7 +106,14 @@ static enum db_result read_person(struct login *login, struct db_tx *tx)
     if (json_text(login->doc, "session_id") != NULL && session_of_request(login->x, tx, &session) == DB_OK &&
         strcmp(session.id, json_text(login->doc, "session_id")) == 0)
         login->session_clients = json_member(session.doc, "clients");
-    return mfa_settings_read(tx, arena, &login->mfa);
+    result = mfa_settings_read(tx, arena, &login->mfa);
+    if (result != DB_OK || !audience_is_mfa(login->x, json_text(login->doc, "audience")))
+        return result;
+    struct mfa_choice choice;
+    result =
+        mfa_choice_read(tenant_of(login->x), tx, arena, &login->mfa, login->user.user_id, "any", &choice);
+    login->manages_factors = result == DB_OK && choice.enrolled_count > 0;
+    return result;
 }
 
 bool login_multifactor_done(const struct login *login)
@@ -122,14 +130,14 @@ static bool multifactor_is_demanded(const struct login *login)
 }
 
 /*
- * Whether a second factor is due now. A rule's word stands above the tenant's policy, the application's acr_values above
- * both; the policy alone is content with the factor that the session was begun with.
+ * Whether a second factor is due now. A rule's word stands above the tenant's policy, the application's acr_values and the
+ * audience of the MFA API above both; the policy alone is content with the factor that the session was begun with.
  */
 static bool multifactor_is_due(const struct login *login, bool *may_be_remembered)
 {
     const struct login_outcome *outcome = &login->outcome;
     *may_be_remembered = false;
-    if (multifactor_is_demanded(login))
+    if (multifactor_is_demanded(login) || login->manages_factors)
         return true;
     if (outcome->wants_multifactor) {
         *may_be_remembered = outcome->allow_remember_browser;

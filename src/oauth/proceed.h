@@ -46,6 +46,7 @@ struct login {
     yyjson_val *connection;
     yyjson_val *session_clients; /* NULL where no session was used */
     struct mfa_settings mfa;
+    bool manages_factors; /* a token for the MFA API is asked for, by a person who has a factor */
     struct login_outcome outcome;
 };
 
@@ -76,6 +77,17 @@ bool login_run_rules(struct login *login) NODISCARD;
 void login_keep_outcome(struct login *login);
 /* What the rules said before the second factor was asked for; false where they have not run, or not for this person. */
 bool login_kept_outcome(struct login *login) NODISCARD;
+
+/* What the rules made of a login of `user` that asked for `scope`. */
+void outcome_of_rules(struct arena *arena, const struct rules_outcome *rules, const struct user *user,
+                      const char *scope, struct login_outcome *outcome);
+
+/* `scope`'s words as an array of texts, as rules take them. */
+yyjson_val *scope_array(struct arena *arena, const char *scope) NODISCARD;
+
+/* Adds the user's members that a rule's context.jwtConfiguration.scopes opens by the scopes that were granted. */
+void outcome_add_scope_claims(yyjson_mut_doc *doc, yyjson_mut_val *profile,
+                              const struct login_outcome *outcome);
 
 /* --- login_log.c --- */
 

@@ -19,6 +19,11 @@ static const struct http_route routes[] = {
     {"GET", "/continue", endpoint_continue, 0, "continue"},
     {"POST", "/continue", endpoint_continue, 0, "continue"},
     {"POST", "/oauth/token", endpoint_token, HTTP_CORS, "token"},
+    {"POST", "/mfa/associate", endpoint_mfa_associate, HTTP_CORS, "mfa_associate"},
+    {"POST", "/mfa/challenge", endpoint_mfa_challenge, HTTP_CORS, "mfa_challenge"},
+    {"GET", "/mfa/authenticators", endpoint_mfa_authenticators, HTTP_CORS, "mfa_authenticators"},
+    {"DELETE", "/mfa/authenticators/{id}", endpoint_mfa_authenticator_delete, HTTP_CORS,
+     "mfa_authenticators"},
     {"GET", "/userinfo", endpoint_userinfo, HTTP_CORS, "userinfo"},
     {"POST", "/userinfo", endpoint_userinfo, HTTP_CORS, "userinfo"},
     {"GET", "/v2/logout", endpoint_logout, 0, "logout"},
@@ -33,7 +38,7 @@ void oauth_cross_origin(struct http_exchange *x, const char *origin)
     if (strcmp(x->request.method, "OPTIONS") != 0)
         return;
     http_set_header(x, "Access-Control-Allow-Origin", origin);
-    http_set_header(x, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    http_set_header(x, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
     http_set_header(x, "Access-Control-Allow-Headers",
                     "Content-Type, Authorization, Auth0-Client, DPoP, X-Request-Language");
     http_set_header(x, "Access-Control-Max-Age", "600");

@@ -11,6 +11,11 @@ static const struct {
 } grants[] = {
     {"client_credentials", grant_client_credentials},
     {"authorization_code", grant_authorization_code},
+    {"password", grant_password},
+    {"http://auth0.com/oauth/grant-type/password-realm", grant_password_realm},
+    {"http://auth0.com/oauth/grant-type/mfa-otp", grant_mfa_otp},
+    {"http://auth0.com/oauth/grant-type/mfa-oob", grant_mfa_oob},
+    {"http://auth0.com/oauth/grant-type/mfa-recovery-code", grant_mfa_recovery_code},
 };
 
 void endpoint_token(struct http_exchange *x)

@@ -32,7 +32,7 @@ static bool read_scope(struct http_exchange *x, struct token_request *request)
     return words;
 }
 
-bool token_request_read(struct http_exchange *x, struct token_request *request)
+bool token_request_read_form(struct http_exchange *x, struct token_request *request)
 {
     *request = (struct token_request){.x = x};
     if (!http_form(x, &request->form)) {
@@ -44,8 +44,15 @@ bool token_request_read(struct http_exchange *x, struct token_request *request)
         oauth_fail(x, 400, "invalid_request", arena_printf(x->arena, "Duplicate parameter: %s", repeated));
         return false;
     }
+    return read_scope(x, request);
+}
+
+bool token_request_read(struct http_exchange *x, struct token_request *request)
+{
+    if (!token_request_read_form(x, request))
+        return false;
     request->grant_type = token_request_need(request, "grant_type");
-    return request->grant_type != NULL && read_scope(x, request);
+    return request->grant_type != NULL;
 }
 
 const char *token_request_need(struct token_request *request, const char *name)
@@ -182,6 +189,7 @@ void token_request_reply(struct token_request *request, const struct token_reply
         yyjson_mut_obj_add_str(doc, root, "scope", reply->scope);
     yyjson_mut_obj_add_int(doc, root, "expires_in", reply->expires_in);
     yyjson_mut_obj_add_str(doc, root, "token_type", "Bearer");
+    json_set_text(doc, root, "recovery_code", reply->recovery_code);
     http_reply_json(request->x, 200, doc);
     http_set_header(request->x, "Pragma", "no-cache");
 }

@@ -12,8 +12,10 @@ struct token_request {
     struct client client;
 };
 
-/* Reads the form; false where the answer is made. */
+/* Reads the form, whose grant_type must be there; false where the answer is made. */
 bool token_request_read(struct http_exchange *x, struct token_request *request) NODISCARD;
+/* The same for another endpoint that clients prove themselves at: without a grant_type. */
+bool token_request_read_form(struct http_exchange *x, struct token_request *request) NODISCARD;
 
 /*
  * Finds the client and checks its proof: client_secret_post, client_secret_basic, or none for public clients. False where
@@ -37,6 +39,7 @@ struct token_reply {
     const char *id_token; /* NULL: none */
     const char *scope;    /* NULL or "": none */
     int64_t expires_in;
+    const char *recovery_code; /* the next one, where this one's was used; NULL: none */
 };
 void token_request_reply(struct token_request *request, const struct token_reply *reply);
 
@@ -44,5 +47,10 @@ void token_request_reply(struct token_request *request, const struct token_reply
 
 void grant_client_credentials(struct token_request *request);
 void grant_authorization_code(struct token_request *request);
+void grant_password(struct token_request *request);
+void grant_password_realm(struct token_request *request);
+void grant_mfa_otp(struct token_request *request);
+void grant_mfa_oob(struct token_request *request);
+void grant_mfa_recovery_code(struct token_request *request);
 
 #endif
