@@ -13,7 +13,7 @@
 
 enum {
     STACK_BYTES = 1024 * 1024,
-    GC_BYTES = 2 * 1024 * 1024, /* garbage of past jobs that may lie about */
+    FIRST_GC_BYTES = 8 * 1024 * 1024, /* until the first job has ended (job.c) */
 };
 
 /* --- sending --- */
@@ -158,14 +158,14 @@ struct engine *engine_create(const struct frame_setup *setup)
         return NULL;
     JS_SetRuntimeOpaque(engine->rt, engine);
     JS_SetMaxStackSize(engine->rt, STACK_BYTES);
-    JS_SetGCThreshold(engine->rt, GC_BYTES);
+    JS_SetGCThreshold(engine->rt, FIRST_GC_BYTES);
     JS_SetHostPromiseRejectionTracker(engine->rt, job_note_rejection, engine);
     engine->base = JS_NewContext(engine->rt);
     if (engine->base == NULL)
         return NULL;
     engine->store = JS_NewObjectProto(engine->base, JS_NULL);
     JS_RunGC(engine->rt);
-    engine->baseline = engine->heap->malloc_size;
+    engine->baseline = engine->settled = engine->heap->malloc_size;
     JS_SetMemoryLimit(engine->rt, engine->baseline + setup->worker_bytes);
     return engine;
 }

@@ -85,6 +85,7 @@ struct engine {
     JSValue store;   /* what scripts see as `global`: it outlives jobs */
     const JSMallocState *heap;
     size_t baseline;
+    size_t settled; /* bytes in use after the last collection */
     size_t job_bytes; /* of memory that one job may have */
     bool wants_rest;  /* it shall get no new jobs */
     struct source sources[SOURCES_MOST];

@@ -14,6 +14,7 @@
 enum {
     RETIRE_BYTES = 16 * 1024 * 1024, /* a worker whose heap once grew beyond this makes way for a fresh one */
     LEFT_OVER_JOBS = 10000,          /* promise jobs that may run on after the program has finished */
+    GC_BYTES = 4 * 1024 * 1024,      /* garbage of past jobs that may lie about */
 };
 
 /* --- slices --- */
@@ -81,6 +82,20 @@ static bool has_grown(struct engine *engine)
         return false;
     JS_RunGC(engine->rt);
     return engine->heap->malloc_size >= owned + RETIRE_BYTES;
+}
+
+/*
+ * Contexts of past jobs are garbage that only a collection finds. It is done when much has come together, after an answer,
+ * when nobody waits for it; the engine's own, in the middle of a job, is for jobs that make much garbage themselves.
+ */
+static void collect(struct engine *engine)
+{
+    size_t slack = engine->settled / 2 > GC_BYTES ? engine->settled / 2 : GC_BYTES;
+    if (engine->heap->malloc_size > engine->settled + slack) {
+        JS_RunGC(engine->rt);
+        engine->settled = engine->heap->malloc_size;
+    }
+    JS_SetGCThreshold(engine->rt, engine->settled + 2 * slack);
 }
 
 static JSValue own_property(JSContext *ctx, JSValueConst object, const char *name)
@@ -169,6 +184,7 @@ static void conclude(struct engine *engine, struct job *job, bool fine)
     if (is_last)
         _exit(0);
     drop(engine, job);
+    collect(engine);
     engine->wants_rest = engine->wants_rest || has_grown(engine);
 }
 

@@ -216,6 +216,67 @@ static void prototype_games_harm_their_own_login_alone(void **state)
     }
 }
 
+static void shared_memory_blocks_nobody(void **state)
+{
+    (void)state;
+    assert_kind(
+        "function (u, c, cb) { Atomics.wait(new Int32Array(new SharedArrayBuffer(8)), 0, 0); cb(null); }",
+        "error");
+    enum script_outcome outcome =
+        run_rule("function (u, c, cb) { var a = []; for (;;) a.push(new SharedArrayBuffer(10000000)); }");
+    assert_true(outcome == SCRIPT_MEMORY || (outcome == SCRIPT_DONE && rule_error() != NULL));
+    assert_serves();
+}
+
+static void generators_without_end(void **state)
+{
+    (void)state;
+    assert_kind("function (u, c, cb) { function* g() { for (;;) yield new Array(1000).fill(1); } [...g()]; }",
+                "memory");
+    assert_killed("function (u, c, cb) { function* g() { for (;;) yield 1; } for (var x of g()) ; }");
+    assert_killed(
+        "async function (u, c, cb) { async function* g() { for (;;) yield 1; } for await (var x of g()) ; }");
+}
+
+static void what_callback_gets_may_be_anything(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {
+        "cb(function () {})",    "cb(Symbol('s'))",       "cb(10n)", "cb({})", "cb([])",
+        "cb(new Proxy({}, {}))", "cb(new Map([[1, 2]]))", "cb(1)",   "cb('')"};
+    for (size_t i = 0; i < ARRAY_LENGTH(calls); i++) {
+        enum script_outcome outcome = run_rule(arena_printf(arena, "function (u, c, cb) { %s; }", calls[i]));
+        if (outcome != SCRIPT_DONE)
+            print_error("%s: %d\n", calls[i], outcome);
+        assert_int_equal(outcome, SCRIPT_DONE);
+        assert_true((rule_error() == NULL) == (strcmp(calls[i], "cb('')") == 0));
+    }
+    static const char *const values[] = {"cb(null, 7)", "cb(null, null, null)",
+                                         "cb(null, function () {}, 'x')", "cb(null, Symbol('s'), 1n)",
+                                         "cb(undefined, [], [])"};
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        enum script_outcome outcome = run_rule(arena_printf(arena, "function (u, c, cb) { %s; }", values[i]));
+        assert_true(outcome == SCRIPT_DONE || outcome == SCRIPT_THREW);
+    }
+    assert_kind("function (u, c, cb) { setTimeout(function () { cb(new Error('late')); }, 5); }", "error");
+}
+
+/* What is kept in `global` is the worker's: one that holds too much makes way for another. */
+static void a_full_global_makes_way(void **state)
+{
+    (void)state;
+    unsigned fresh = 0;
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(
+            run_rule("function (u, c, cb) { c.idToken.fresh = !global.all; global.all = global.all || [];"
+                     " global.all.push(new Array(300000).fill(global.all.length)); cb(null, u, c); }"),
+            SCRIPT_DONE);
+        assert_null(rule_error());
+        fresh += json_bool(json_member(report.answer, "id_token"), "fresh", false) ? 1 : 0;
+    }
+    assert_true(fresh > 1 && fresh < 40);
+}
+
 static const char *never(void *context, struct arena *a, yyjson_val *arguments, const char **error)
 {
     (void)a;
@@ -339,17 +400,24 @@ int main(void)
         cmocka_unit_test(results_that_are_no_text_of_ours_are_refused),
         cmocka_unit_test(cycles_getters_and_proxies),
         cmocka_unit_test(prototype_games_harm_their_own_login_alone),
+        cmocka_unit_test(shared_memory_blocks_nobody),
+        cmocka_unit_test(what_callback_gets_may_be_anything),
         cmocka_unit_test(calls_that_were_not_allowed_end_the_job),
         cmocka_unit_test(an_idle_worker_that_died_is_replaced),
         cmocka_unit_test(templates_are_limited_too),
     };
-    const struct CMUnitTest bombs[] = {cmocka_unit_test(memory_bombs_are_errors)};
+    const struct CMUnitTest bombs[] = {
+        cmocka_unit_test(memory_bombs_are_errors),
+        cmocka_unit_test(a_full_global_makes_way),
+    };
+    const struct CMUnitTest endless[] = {cmocka_unit_test(generators_without_end)};
     const struct CMUnitTest waiting[] = {cmocka_unit_test(waiting_too_long_is_killed)};
     const struct CMUnitTest narrow[] = {
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(a_binary_that_is_no_worker_stops_the_start),
     };
     int failed = cmocka_run_group_tests_name("hostile rules", tests, start, stop_pool);
+    failed += cmocka_run_group_tests_name("generators", endless, start_impatient, stop_pool);
     failed += cmocka_run_group_tests_name("memory", bombs, start_patient, stop_pool);
     failed += cmocka_run_group_tests_name("waiting", waiting, start_impatient, stop_pool);
     return failed + cmocka_run_group_tests_name("the queue", narrow, start_narrow, stop_pool);
