@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { askFlaggedUsers, enableFactors, flaggedUser, newNumber, wrongCode } from '../harness/mfa.mjs';
+import { askFlaggedUsers, enableFactors, flaggedUser, logIn, newNumber, wrongCode } from '../harness/mfa.mjs';
 import { claimsOf, GRANT, logEntry, MfaApi, passwordClient } from '../harness/mfa_api.mjs';
 import { totp } from '../harness/otp.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -300,6 +300,25 @@ test('a token for the MFA API takes a fresh second factor, lives 600 seconds, an
   await server.advanceClock(600_000);
   const late = await api.list(direct.body.access_token);
   assert.deepEqual([late.status, late.body.error], [401, 'expired_token']);
+});
+
+test('a login by the pages for the MFA API asks for the factor too, where there is one', async () => {
+  const parameters = { audience: mfaAudience(), scope: `openid ${ALL_SCOPES}` };
+  const user = await server.user(); // no rule asks of them
+  const before = await logIn(server, client, user, { parameters });
+  const { access_token: token } = await before.login.tokens(before.page);
+  assert.equal(claimsOf(token).scope, `openid ${ALL_SCOPES}`);
+  const { body } = await api.associateOtp(token);
+  assert.equal((await api.otp(token, totp(body.secret, server.now()))).status, 200);
+  await server.advanceClock(30_000);
+
+  const { login, page } = await logIn(server, client, user, { parameters });
+  assert.equal(page.path, '/u/mfa-otp-challenge');
+  assert.equal(page.html.querySelector('[name=rememberBrowser]'), null, 'no browser is remembered for it');
+  const tokens = await login.tokens(await page.submit({ code: totp(body.secret, server.now()) }));
+  assert.equal((await api.list(tokens.access_token)).status, 200);
+  const other = await logIn(server, client, user);
+  assert.ok((await other.login.tokens(other.page)).access_token, 'other audiences do not ask');
 });
 
 test('by a token for the MFA API a user adds a second factor, lists both, and removes one', async () => {
