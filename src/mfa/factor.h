@@ -12,6 +12,16 @@
 #include "tenant/tenant.h"
 
 struct mfa_settings;
+struct push_device;
+
+/* What a phone is asked to approve, beside who and where; all may be NULL. */
+struct push_request {
+    const char *client_name;
+    const char *audience;
+    const char *scope; /* separated by spaces */
+    const char *binding_message;
+    yyjson_val *authorization_details; /* an array of objects that have a type */
+};
 
 /* Everything that a factor's functions are told. */
 struct factor_call {
@@ -37,7 +47,11 @@ struct factor_call {
      * result is FACTOR_MOVED.
      */
     enum db_result (*on_success)(struct factor_call *call, struct db_tx *tx, const char *recovery_code);
-    void *context;                       /* on_success's own */
+    void *context;           /* on_success's own */
+    const char *ticket_hash; /* enrolling a phone: the ticket that its confirmation spends; may be NULL */
+    bool page_shows_recovery_code;    /* enrolling a phone: the browser that waits shows it, not the phone */
+    const struct push_device *device; /* confirming a phone: what it says of itself */
+    const struct push_request *request;  /* asking a phone: what it shows beside the place; may be NULL */
     const struct mfa_settings *settings; /* filled in by mfa/mfa.h's functions */
 };
 
@@ -54,6 +68,8 @@ enum factor_result {
     FACTOR_ALREADY_ENROLLED = 9,
     FACTOR_TOO_MANY_MESSAGES = 11, /* retry_ms says when again */
     FACTOR_MOVED = 12,             /* see on_success */
+    FACTOR_PENDING = 13,           /* push: no answer yet */
+    FACTOR_REJECTED = 14,          /* push: the phone said no */
     /* Another request moved the same records; mfa.c tries again, callers never see it. */
     FACTOR_CONFLICT = 10,
 };
@@ -62,8 +78,9 @@ enum factor_result {
 struct enrollment_offer {
     struct authenticator authenticator; /* pending */
     const char *secret_base32;          /* otp */
-    const char *otpauth_uri;            /* otp */
+    const char *otpauth_uri;            /* otp, push */
     const char *masked_phone;           /* sms */
+    const char *enrollment_tx_id;       /* push: the ticket within the URI */
 };
 
 struct factor {
@@ -79,6 +96,12 @@ struct factor {
     const char *log_sent;
     const char *log_send_failed;
 
+    /* Takes one of the messages that may be sent to it, where it sends any; FACTOR_TOO_MANY_MESSAGES with *retry_ms. */
+    enum factor_result (*limit)(struct factor_call *call, struct db_tx *tx,
+                                const struct authenticator *authenticator, int64_t *retry_ms);
+    bool enrolls_by_message;    /* a pending one is sent its first code */
+    bool is_answered_elsewhere; /* verify takes what came by another way where `code` is NULL */
+
     /* Makes a pending authenticator within the write `tx`; `phone` only for sms. Older pending ones of this
      * kind that no login can still be using are removed. */
     enum factor_result (*enroll)(struct factor_call *call, struct db_tx *tx, const char *phone,
@@ -90,7 +113,10 @@ struct factor {
                                   const struct authenticator *authenticator, const char *code);
     /* Sends a code to a pending or confirmed one, in writes of its own; NULL where nothing has to be sent. */
     enum factor_result (*challenge)(struct factor_call *call, const struct authenticator *authenticator);
-    /* Checks a code and spends it, inside the write `tx`. *next_code: a recovery code's successor. */
+    /*
+     * Checks a code and spends it, inside the write `tx`. *next_code: a recovery code's successor. `code` is NULL only
+     * where is_answered_elsewhere.
+     */
     enum factor_result (*verify)(struct factor_call *call, struct db_tx *tx,
                                  const struct authenticator *authenticator, const char *code,
                                  const char **next_code);

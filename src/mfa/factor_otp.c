@@ -9,22 +9,11 @@
 
 enum { SECRET_BYTES = 20 /* 32 characters of base32 */, CODE_DIGITS = 6 };
 
-static const char *account_of(const struct user *user)
-{
-    static const char *const members[] = {"email", "username", "phone_number", "name"};
-    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        const char *text = json_text(user->doc, members[i]);
-        if (text != NULL && text[0] != '\0')
-            return text;
-    }
-    return user->user_id;
-}
-
 static enum factor_result show_otp(struct factor_call *call, struct db_tx *tx, struct enrollment_offer *offer)
 {
     offer->secret_base32 = base32_encode(call->arena, offer->authenticator.secret);
     offer->otpauth_uri = otpauth_uri(call->arena, tenant_friendly_name(call->tenant, tx, call->arena),
-                                     account_of(call->user), offer->secret_base32);
+                                     factor_account(call->user), offer->secret_base32);
     return FACTOR_OK;
 }
 

@@ -16,7 +16,8 @@ const char *recovery_code_invent(struct arena *arena)
 
 enum factor_result recovery_code_create(struct factor_call *call, struct db_tx *tx, const char **code)
 {
-    const char *fresh = call->announced_code != NULL ? call->announced_code : recovery_code_invent(call->arena);
+    const char *fresh =
+        call->announced_code != NULL ? call->announced_code : recovery_code_invent(call->arena);
     struct authenticator authenticator = {
         .id = random_id(call->arena, "dev_", 16),
         .user_id = call->user->user_id,

@@ -1,5 +1,6 @@
 /* Codes sent to a phone as text messages. */
 #include "mfa/factors.h"
+#include "mfa/limits.h"
 
 #include "base/encode.h"
 #include "base/random.h"
@@ -188,6 +189,8 @@ const struct factor sms_factor = {
     .log_limited = "gd_otp_rate_limit_exceed",
     .log_sent = "gd_send_sms",
     .log_send_failed = "gd_send_sms_failure",
+    .limit = limit_messages,
+    .enrolls_by_message = true,
     .enroll = enroll_sms,
     .show = show_sms,
     .confirm = confirm_sms,

@@ -39,6 +39,17 @@ enum factor_result factor_result_of(enum db_result result, enum factor_result no
     return FACTOR_FAILED;
 }
 
+const char *factor_account(const struct user *user)
+{
+    static const char *const members[] = {"email", "username", "phone_number", "name"};
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
+        const char *text = json_text(user->doc, members[i]);
+        if (text != NULL && text[0] != '\0')
+            return text;
+    }
+    return user->user_id;
+}
+
 enum factor_result factor_drop_stale(struct factor_call *call, struct db_tx *tx, const char *kind)
 {
     struct authenticator *list;

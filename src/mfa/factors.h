@@ -4,9 +4,13 @@
 
 #include "mfa/mfa.h"
 
+extern const struct factor push_factor;
 extern const struct factor otp_factor;
 extern const struct factor sms_factor;
 extern const struct factor recovery_factor;
+
+/* How apps on a phone name this account: its address or name. */
+const char *factor_account(const struct user *user) NODISCARD;
 
 /* The members of an authentication method that all factors have. */
 yyjson_mut_val *factor_describe(const struct authenticator *authenticator, struct arena *arena,

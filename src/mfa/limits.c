@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "session/transaction.h"
 #include "store/buckets.h"
+#include "store/push_challenges.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -12,6 +13,10 @@ enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
 /* Auth0's: ten wrong codes, one try back every six minutes; ten messages, one more an hour. */
 static const struct bucket_limit tries = {.capacity = 10, .refill_ms = 6 * MINUTE_MS};
 static const struct bucket_limit messages_of_user = {.capacity = 10, .refill_ms = HOUR_MS};
+/* Auth0's: five pushes, one more every 12 seconds. */
+static const struct bucket_limit pushes_of_user = {.capacity = 5, .refill_ms = 12 * 1000};
+/* Ours, against push fatigue: after so many without an approval the person shall use another factor. */
+enum { PUSHES_UNANSWERED = 5, PUSHES_UNANSWERED_MS = 5 * MINUTE_MS };
 /* Ours: what strangers with many accounts can make one phone ring, or one address spend. */
 static const struct bucket_limit messages_to_number = {.capacity = 30, .refill_ms = 20 * MINUTE_MS};
 static const struct bucket_limit messages_of_address = {.capacity = 100, .refill_ms = MINUTE_MS};
@@ -130,4 +135,28 @@ enum factor_result limit_messages(struct factor_call *call, struct db_tx *tx,
     }
     *retry_ms = 0;
     return FACTOR_OK;
+}
+
+enum factor_result limit_pushes(struct factor_call *call, struct db_tx *tx,
+                                const struct authenticator *authenticator, int64_t *retry_ms)
+{
+    (void)authenticator;
+    bool allowed;
+    int64_t unanswered;
+    *retry_ms = 0;
+    if (!call->tenant->config->rate_limits)
+        return FACTOR_OK;
+    enum db_result result = push_challenges_unanswered(tx, call->arena, call->user->user_id,
+                                                       call->now - PUSHES_UNANSWERED_MS, &unanswered);
+    if (result != DB_OK)
+        return factor_result_of(result, FACTOR_FAILED);
+    if (unanswered >= PUSHES_UNANSWERED) {
+        *retry_ms = PUSHES_UNANSWERED_MS;
+        return FACTOR_TOO_MANY_MESSAGES;
+    }
+    const char *name = arena_printf(call->arena, "mfa-push:%s", call->user->user_id);
+    result = bucket_take(tx, name, pushes_of_user, call->now, &allowed, retry_ms);
+    if (result != DB_OK)
+        return factor_result_of(result, FACTOR_FAILED);
+    return allowed ? FACTOR_OK : FACTOR_TOO_MANY_MESSAGES;
 }

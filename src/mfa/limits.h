@@ -13,5 +13,8 @@ enum factor_result limit_count_failure(struct factor_call *call, struct db_tx *t
  * FACTOR_TOO_MANY_MESSAGES with *retry_ms where none is left. */
 enum factor_result limit_messages(struct factor_call *call, struct db_tx *tx,
                                   const struct authenticator *authenticator, int64_t *retry_ms) NODISCARD;
+/* The same for a question to phones: five, one more every 12 s; and none after five without approval in five minutes. */
+enum factor_result limit_pushes(struct factor_call *call, struct db_tx *tx,
+                                const struct authenticator *authenticator, int64_t *retry_ms) NODISCARD;
 
 #endif

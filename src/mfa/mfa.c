@@ -80,13 +80,13 @@ static void log_event(struct factor_call *call, const char *type, const char *de
 static enum factor_result take_message(struct factor_call *call, struct db_tx *tx, struct try *try)
 {
     enum factor_result result = limit_tries(call, tx, &try->retry_ms);
-    return result == FACTOR_OK ? limit_messages(call, tx, &try->authenticator, &try->retry_ms) : result;
+    return result == FACTOR_OK ? try->factor->limit(call, tx, &try->authenticator, &try->retry_ms) : result;
 }
 
 static enum factor_result send_message(struct factor_call *call, const struct factor *factor,
                                        const struct authenticator *authenticator, int64_t *retry_ms)
 {
-    struct try try = {.authenticator = *authenticator};
+    struct try try = {.factor = factor, .authenticator = *authenticator};
     enum factor_result result = in_write(call, take_message, &try);
     *retry_ms = try.retry_ms;
     if (result == FACTOR_TOO_MANY_MESSAGES)
@@ -157,7 +157,7 @@ enum factor_result mfa_enroll(struct factor_call *call, const struct factor *fac
     if (result != FACTOR_OK)
         return result;
     log_event(call, "gd_start_enroll", "Guardian - Enrollment started", &offer->authenticator, NULL);
-    if (factor->challenge == NULL)
+    if (!factor->enrolls_by_message)
         return FACTOR_OK;
     result = send_message(call, factor, &offer->authenticator, retry_ms);
     if (result != FACTOR_OK && in_write(call, undo_enrollment, &try) != FACTOR_OK)
@@ -202,7 +202,8 @@ enum factor_result mfa_enroll_again(struct factor_call *call, const char *authen
     if (result != FACTOR_OK)
         return result;
     const struct factor *factor = factor_by_kind(offer.authenticator.kind);
-    return factor->challenge != NULL ? send_message(call, factor, &offer.authenticator, retry_ms) : FACTOR_OK;
+    return factor->enrolls_by_message ? send_message(call, factor, &offer.authenticator, retry_ms)
+                                      : FACTOR_OK;
 }
 
 /* --- confirming --- */
@@ -257,7 +258,7 @@ static enum factor_result confirm_enrollment(struct factor_call *call, struct db
             factor_result_of(enrollment_ticket_use(tx, try->ticket_hash, call->now), FACTOR_TICKET_SPENT);
     if (result == FACTOR_OK)
         result = factor_result_of(drop_other_pending(call, tx), FACTOR_FAILED);
-    if (result == FACTOR_OK)
+    if (result == FACTOR_OK && !call->page_shows_recovery_code)
         result = make_recovery_code(call, tx, try);
     if (result == FACTOR_OK)
         result = factor_result_of(mfa_sync_user(tx, call->arena, call->user->user_id, true, call->now),
@@ -312,6 +313,8 @@ static enum factor_result verify_code(struct factor_call *call, struct db_tx *tx
     struct authenticator
         current; /* as it is now: the step that was used last, and whether it still is there */
     try->recovery_code = NULL;
+    if (try->code == NULL && !try->factor->is_answered_elsewhere)
+        return FACTOR_BAD_FORMAT;
     enum factor_result result = limit_tries(call, tx, &try->retry_ms);
     if (result != FACTOR_OK)
         return result;
@@ -333,7 +336,7 @@ enum factor_result mfa_verify(struct factor_call *call, const struct authenticat
     struct try try = {
         .factor = factor_by_kind(authenticator->kind),
         .authenticator = *authenticator,
-        .code = code_typed(call->arena, code),
+        .code = code != NULL ? code_typed(call->arena, code) : NULL,
     };
     enum factor_result result = in_write(call, verify_code, &try);
     *next_recovery_code = result == FACTOR_OK ? try.recovery_code : NULL;

@@ -67,7 +67,7 @@ enum factor_result mfa_challenge(struct factor_call *call, const struct authenti
  * Checks a code once. A failure costs one of the user's tries (10, one back every 6 minutes, whatever the
  * factor); none left gives FACTOR_TOO_MANY without looking at the code, and so does the failure that takes the last one: the caller then ends the
  * login transaction or mfa_token (known-faults C3). gd_auth_succeed, gd_auth_failed,
- * gd_recovery_*.
+ * gd_recovery_*. `code` NULL takes a phone's approval (mfa/push.h): FACTOR_PENDING or FACTOR_REJECTED where there is none.
  */
 enum factor_result mfa_verify(struct factor_call *call, const struct authenticator *authenticator,
                               const char *code, const char **next_recovery_code, int64_t *retry_ms) NODISCARD;

@@ -11,7 +11,7 @@
 #include "store/logs.h"
 
 struct message {
-    const char *channel; /* "sms" or "email" */
+    const char *channel; /* "sms", "email" or "push" */
     const char *to;      /* E.164, or an address */
     const char *text;
     const char *subject; /* email */
@@ -22,6 +22,7 @@ struct message {
     const char *user_id; /* for webhooks and logs; may be NULL */
     const char *code;    /* for webhooks: the code within the text; may be NULL */
     const char *locale;
+    const char *payload; /* push: a JSON object; NULL else */
 };
 
 struct notifier;

@@ -19,6 +19,8 @@ enum db_result outbox_add(struct db_tx *tx, struct arena *arena, const struct me
     json_set_text(doc, root, "subject", message->subject);
     json_set_text(doc, root, "html", message->html);
     json_set_text(doc, root, "text", message->text);
+    if (message->payload != NULL)
+        json_set(doc, root, "payload", yyjson_val_mut_copy(doc, json_parse_own(arena, message->payload)));
     /* Messages of one millisecond stay in order. */
     const char *id =
         arena_printf(arena, "out_%019" PRId64 "%s", clock_monotonic_ns(), random_text(arena, RANDOM_HEX, 8));

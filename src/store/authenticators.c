@@ -63,6 +63,35 @@ enum db_result authenticator_by_id(struct db_tx *tx, struct arena *arena, const 
     return result == DB_OK ? read_authenticator(arena, keyring, row, out) : result;
 }
 
+enum db_result authenticator_by_code(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
+                                     const char *kind, const char *code_hash, struct authenticator *out)
+{
+    *out = (struct authenticator){0};
+    struct db_value *row = NULL;
+    enum db_result result =
+        db_row(tx, arena, &row,
+               "SELECT " AUTHENTICATOR_COLUMNS " FROM authenticators WHERE code_hash = ? AND kind = ?", "tt",
+               code_hash, kind);
+    return result == DB_OK ? read_authenticator(arena, keyring, row, out) : result;
+}
+
+enum db_result authenticator_set_doc(struct db_tx *tx, const char *id, int64_t version, const char *doc)
+{
+    int64_t changed = 0;
+    enum db_result result = db_exec(
+        tx, &changed, "UPDATE authenticators SET doc = ?, version = version + 1 WHERE id = ? AND version = ?",
+        "tti", doc, id, version);
+    return result == DB_OK && changed == 0 ? DB_CONFLICT : result;
+}
+
+enum db_result authenticator_set_code(struct db_tx *tx, const char *id, const char *code_hash)
+{
+    int64_t changed = 0;
+    enum db_result result =
+        db_exec(tx, &changed, "UPDATE authenticators SET code_hash = ? WHERE id = ?", "tt", code_hash, id);
+    return found(result, changed);
+}
+
 enum db_result authenticator_insert(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
                                     const struct authenticator *authenticator, const char *code_hash)
 {
@@ -124,6 +153,8 @@ enum db_result authenticator_delete(struct db_tx *tx, const char *id)
 {
     int64_t changed = 0;
     enum db_result result = db_exec(tx, NULL, "DELETE FROM challenges WHERE authenticator_id = ?", "t", id);
+    if (result == DB_OK)
+        result = db_exec(tx, NULL, "DELETE FROM push_challenges WHERE authenticator_id = ?", "t", id);
     if (result == DB_OK)
         result = db_exec(tx, &changed, "DELETE FROM authenticators WHERE id = ?", "t", id);
     return found(result, changed);

@@ -9,11 +9,11 @@
 struct authenticator {
     const char *id; /* "dev_" + 16 alphanumerics */
     const char *user_id;
-    const char *kind; /* "otp", "phone", "recovery-code" */
+    const char *kind; /* "otp", "phone", "push", "recovery-code" */
     bool confirmed;
     struct bytes secret; /* the opened one-time-code seed; empty where it has none */
     int64_t last_step;
-    yyjson_val *doc; /* phone: {"phone_number"}; otp: {}; names, preferred method */
+    yyjson_val *doc; /* phone: {"phone_number"}; push: see mfa/push.h; otp: {}; names, preferred method */
     int64_t version;
     int64_t created_at;
     int64_t confirmed_at; /* 0 where pending */
@@ -26,6 +26,14 @@ enum db_result authenticators_of_user(struct db_tx *tx, struct arena *arena, con
                                       size_t *count) NODISCARD;
 enum db_result authenticator_by_id(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
                                    const char *id, struct authenticator *out) NODISCARD;
+/* The one of that kind whose code_hash this is: of a phone, its ticket while it is pending, then its device token. */
+enum db_result authenticator_by_code(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
+                                     const char *kind, const char *code_hash,
+                                     struct authenticator *out) NODISCARD;
+/* Writes its document, where it still has that version; DB_CONFLICT where it does not. */
+enum db_result authenticator_set_doc(struct db_tx *tx, const char *id, int64_t version,
+                                     const char *doc) NODISCARD;
+enum db_result authenticator_set_code(struct db_tx *tx, const char *id, const char *code_hash) NODISCARD;
 
 /* A new pending one; `secret` may be empty, `code_hash` NULL. */
 enum db_result authenticator_insert(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,

@@ -168,6 +168,7 @@ enum db_result user_delete(struct db_tx *tx, const char *user_id)
         "DELETE FROM passwords WHERE user_id = ?",
         "DELETE FROM authenticators WHERE user_id = ?",
         "DELETE FROM challenges WHERE user_id = ?",
+        "DELETE FROM push_challenges WHERE user_id = ?",
         "DELETE FROM enrollment_tickets WHERE user_id = ?",
         "DELETE FROM remembered_browsers WHERE user_id = ?",
         "DELETE FROM mfa_transactions WHERE user_id = ?",
