@@ -341,6 +341,13 @@ void mfa_call_refuse(struct mfa_call *call, enum factor_result result, int64_t r
         oauth_fail(x, 429, "too_many_attempts", "Too many messages. Wait for some minutes before retrying.");
         set_retry_after(call, retry_ms);
         return;
+    case FACTOR_PENDING:
+        oauth_fail(x, 400, "authorization_pending",
+                   "Authorization pending: please repeat the request in a few seconds.");
+        return;
+    case FACTOR_REJECTED:
+        oauth_fail(x, 400, "access_denied", "MFA Authorization rejected.");
+        return;
     case FACTOR_SEND_FAILED:
         oauth_fail(x, 500, "server_error", "The message could not be sent.");
         return;
