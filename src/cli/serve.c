@@ -16,6 +16,7 @@
 #include "login/routes.h"
 #include "management/routes.h"
 #include "oauth/routes.h"
+#include "phone/routes.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -76,8 +77,9 @@ static void reply_not_found(struct http_exchange *x)
 
 static struct http_router *make_router(const struct config *config)
 {
-    struct http_routes tables[7] = {health_routes, oauth_routes, login_routes, management_routes, widget_routes};
-    size_t count = 5;
+    struct http_routes tables[8] = {health_routes,     oauth_routes,  login_routes,
+                                    management_routes, widget_routes, phone_routes};
+    size_t count = 6;
 
     if (config->dev) {
         tables[count++] = dev_routes;

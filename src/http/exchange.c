@@ -33,6 +33,18 @@ const char *http_query(const struct http_exchange *x, const char *name)
     return http_pair(&x->request.query, name);
 }
 
+bool http_accepts_gzip(const struct http_exchange *x)
+{
+    const char *header = http_header(x, "accept-encoding");
+    const char *found = header != NULL ? strstr(header, "gzip") : NULL;
+    if (found == NULL)
+        return false;
+    const char *rest = found + 4;
+    rest += strspn(rest, " ");
+    return strncmp(rest, ";q=0", 4) != 0 ||
+           (rest[4] == '.' && strspn(rest + 5, "0") != strcspn(rest + 5, ", "));
+}
+
 const char *http_cookie(const struct http_exchange *x, const char *name)
 {
     return http_pair(&x->request.cookies, name);

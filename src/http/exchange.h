@@ -65,6 +65,9 @@ const char *http_query(const struct http_exchange *x, const char *name) NODISCAR
 const char *http_cookie(const struct http_exchange *x, const char *name) NODISCARD;
 const char *http_parameter(const struct http_exchange *x, const char *name) NODISCARD;
 
+/* Whether the client takes gzip (RFC 9110 section 12.5.3): its Accept-Encoding names it, and not with q=0. */
+bool http_accepts_gzip(const struct http_exchange *x) NODISCARD;
+
 /*
  * The body as a form: urlencoded, or the texts, numbers and booleans of a JSON object where the content type
  * says JSON (as Auth0's /oauth and /mfa take both). False where it is neither or does not decode; objects and

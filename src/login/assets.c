@@ -2,20 +2,6 @@
 
 #include "page/page.h"
 
-#include <string.h>
-
-/* Whether an Accept-Encoding allows gzip (RFC 9110 section 12.5.3): named, and not with q=0. */
-static bool accepts_gzip(const char *header)
-{
-    const char *found = header != NULL ? strstr(header, "gzip") : NULL;
-    if (found == NULL)
-        return false;
-    const char *rest = found + 4;
-    rest += strspn(rest, " ");
-    return strncmp(rest, ";q=0", 4) != 0 ||
-           (rest[4] == '.' && strspn(rest + 5, "0") != strcspn(rest + 5, ", "));
-}
-
 void login_get_asset(struct http_exchange *x)
 {
     const char *name = http_parameter(x, "name");
@@ -25,7 +11,7 @@ void login_get_asset(struct http_exchange *x)
         return;
     }
     struct bytes body = {.data = asset->content, .size = asset->size};
-    if (accepts_gzip(http_header(x, "accept-encoding"))) {
+    if (http_accepts_gzip(x)) {
         body = (struct bytes){.data = asset->gzip, .size = asset->gzip_size};
         http_set_header(x, "Content-Encoding", "gzip");
     }
