@@ -85,7 +85,8 @@ struct engine {
     JSValue store;   /* what scripts see as `global`: it outlives jobs */
     const JSMallocState *heap;
     size_t baseline;
-    size_t settled; /* bytes in use after the last collection */
+    size_t settled;   /* bytes in use after the last collection */
+    size_t charged;   /* bytes that jobs have, all together */
     size_t job_bytes; /* of memory that one job may have */
     bool wants_rest;  /* it shall get no new jobs */
     struct source sources[SOURCES_MOST];

@@ -55,6 +55,7 @@ static void charge(struct engine *engine, JSMallocState *state, void *memory)
     if (job == NULL)
         return;
     job->charge += size;
+    engine->charged += size;
     if (job->charge > job->peak)
         job->peak = job->charge;
 }
@@ -65,8 +66,10 @@ static void discharge(struct engine *engine, JSMallocState *state, void *memory)
     struct job *job = job_of(engine, owner_of(memory));
     state->malloc_count--;
     state->malloc_size -= size;
-    if (job != NULL)
-        job->charge -= size;
+    if (job == NULL)
+        return;
+    job->charge -= size;
+    engine->charged -= size;
 }
 
 static void *allocate(JSMallocState *state, size_t size)

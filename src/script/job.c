@@ -69,15 +69,14 @@ static void drop(struct engine *engine, struct job *job)
     if (job->next != NULL)
         job->next->link = job->link;
     engine->jobs[job->id % PROGRESS_PLACES] = NULL;
+    engine->charged -= job->charge;
     free(job);
 }
 
 /* Whether what no job owns any more (`global`, garbage that nobody collected yet) has grown large. */
 static bool has_grown(struct engine *engine)
 {
-    size_t owned = engine->baseline;
-    for (const struct job *job = engine->first; job != NULL; job = job->next)
-        owned += job->charge;
+    size_t owned = engine->baseline + engine->charged;
     if (engine->heap->malloc_size < owned + RETIRE_BYTES)
         return false;
     JS_RunGC(engine->rt);

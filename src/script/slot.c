@@ -379,10 +379,9 @@ void slot_wait(struct run *run)
             run->is_waiting = false;
         }
     }
-    if (slot->reading == run)
+    /* It may have been woken to read, and have news of its own. */
+    if (slot->reading == run || slot->reading == NULL)
         pass_on(slot);
-    else if (slot->reading == NULL)
-        pass_on(slot); /* it may have been woken to read, and has news of its own */
 }
 
 /* --- runs in a slot --- */
