@@ -77,9 +77,9 @@ static void reply_not_found(struct http_exchange *x)
 
 static struct http_router *make_router(const struct config *config)
 {
-    struct http_routes tables[8] = {health_routes,     oauth_routes,  login_routes,
-                                    management_routes, widget_routes, phone_routes};
-    size_t count = 6;
+    struct http_routes tables[9] = {health_routes, oauth_routes,  login_routes, management_routes,
+                                    widget_routes, device_routes, phone_routes};
+    size_t count = 7;
 
     if (config->dev) {
         tables[count++] = dev_routes;

@@ -248,7 +248,7 @@ void socket_post(struct http_exchange *x)
 {
     const char *sid = http_query(x, "sid");
     struct socket_session session;
-    widget_allow_origin(x);
+    guardian_allow_origin(x);
     if (sid == NULL || !socket_session_find(sid, &session)) {
         reply_fault(x, 1, "Session ID unknown");
         return;
@@ -376,7 +376,7 @@ void socket_get(struct http_exchange *x)
     const char *transport = http_query(x, "transport");
     const char *version = http_query(x, "EIO");
     struct socket_session session;
-    widget_allow_origin(x);
+    guardian_allow_origin(x);
     bool by_socket = transport != NULL && strcmp(transport, "websocket") == 0;
     if (transport == NULL || (!by_socket && strcmp(transport, "polling") != 0))
         reply_fault(x, 0, "Transport unknown");

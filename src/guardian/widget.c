@@ -112,16 +112,15 @@ const char *widget_open_transaction(struct tenant *tenant, struct arena *arena, 
 
 bool widget_open(struct http_exchange *x, struct widget_call *call)
 {
-    static const char scheme[] = "Bearer ";
-    widget_allow_origin(x);
-    const char *authorization = http_header(x, "authorization");
-    if (authorization == NULL || strncmp(authorization, scheme, sizeof scheme - 1) != 0) {
-        widget_reply_error(x, "invalid_bearer_format");
+    guardian_allow_origin(x);
+    const char *token = guardian_credentials(x, "Bearer ");
+    if (token == NULL) {
+        guardian_reply_error(x, "invalid_bearer_format");
         return false;
     }
-    const char *fault = widget_open_token(tenant_of(x), x->arena, x, authorization + sizeof scheme - 1, call);
+    const char *fault = widget_open_token(tenant_of(x), x->arena, x, token, call);
     if (fault != NULL)
-        widget_reply_error(x, fault);
+        guardian_reply_error(x, fault);
     return fault == NULL;
 }
 
@@ -129,7 +128,7 @@ bool widget_body(struct http_exchange *x, yyjson_val **body)
 {
     if (http_json(x, body) == JSON_FINE && (*body == NULL || yyjson_is_obj(*body)))
         return true;
-    widget_reply_error(x, "invalid_body");
+    guardian_reply_error(x, "invalid_body");
     return false;
 }
 
@@ -153,9 +152,9 @@ bool widget_store(struct widget_call *call, widget_change change, const char *va
         db_rollback(&tx);
     }
     if (result == DB_NOT_FOUND)
-        widget_reply_error(call->x, "transaction_expired");
+        guardian_reply_error(call->x, "transaction_expired");
     else if (result != DB_OK)
-        widget_reply_store_failure(call->x);
+        guardian_reply_store_failure(call->x);
     return result == DB_OK;
 }
 
@@ -209,20 +208,10 @@ const struct authenticator *widget_enrolled_of(const struct widget_call *call, c
 
 /* --- routes --- */
 
-static void answer_preflight(struct http_exchange *x)
-{
-    widget_allow_origin(x);
-    http_set_header(x, "Access-Control-Allow-Methods", "POST, PATCH, DELETE, OPTIONS");
-    http_set_header(x, "Access-Control-Allow-Headers",
-                    "authorization, content-type, accept, x-global-tracking-id");
-    http_set_header(x, "Access-Control-Max-Age", "600");
-    http_reply_empty(x, 204);
-}
-
 #define BOTH(path, handler)                                                                                  \
     {"POST", path, handler, 0, "widget"},                                                                    \
     {                                                                                                        \
-        "OPTIONS", path, answer_preflight, HTTP_ON_LOOP, "widget"                                            \
+        "OPTIONS", path, guardian_answer_preflight, HTTP_ON_LOOP, "widget"                                   \
     }
 #define UNDER(prefix)                                                                                        \
     BOTH(prefix "/api/start-flow", widget_start_flow),                                                       \

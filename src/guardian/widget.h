@@ -2,6 +2,7 @@
 #ifndef COUNTERSIGN_GUARDIAN_WIDGET_H
 #define COUNTERSIGN_GUARDIAN_WIDGET_H
 
+#include "guardian/reply.h"
 #include "mfa/browser_token.h"
 #include "mfa/mfa.h"
 
@@ -56,16 +57,11 @@ void widget_keep_secret(struct widget_call *call, const char *name, const char *
 
 /* --- answers --- */
 
-/* {"statusCode","error","message","errorCode"}, by the code's own status. */
-void widget_reply_error(struct http_exchange *x, const char *code);
-void widget_reply_store_failure(struct http_exchange *x);
 /* What became of a try; `wrong` is the code of a wrong one: "invalid_otp", "invalid_recovery_code". */
 void widget_reply_result(struct widget_call *call, enum factor_result result, int64_t retry_ms,
                          const char *wrong);
 /* 429 with that code, and when to try again. */
 void widget_reply_limited(struct widget_call *call, const char *code, int64_t retry_ms);
-/* Every origin may read the answer: its caller's token is what counts, and no cookie does. */
-void widget_allow_origin(struct http_exchange *x);
 
 /* The person's enrolment as the widget shows it: of all their factors. */
 yyjson_mut_val *widget_describe(const struct widget_call *call, yyjson_mut_doc *doc) NODISCARD;

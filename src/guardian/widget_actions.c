@@ -14,7 +14,7 @@ static bool open_pending(struct http_exchange *x, struct widget_call *call)
         return false;
     if (json_mut_text(call->transaction.root, "method") == NULL)
         return true;
-    widget_reply_error(x, "transaction_expired");
+    guardian_reply_error(x, "transaction_expired");
     return false;
 }
 
@@ -36,7 +36,7 @@ void widget_send_sms(struct http_exchange *x)
     const char *sent_to = json_mut_text(call.transaction.root, "sms");
     if (widget_is_enrolled(&call)) {
         if (phone == NULL && !mfa_factor_enabled(&call.settings, "sms")) {
-            widget_reply_error(x, "feature_disabled_by_admin");
+            guardian_reply_error(x, "feature_disabled_by_admin");
             return;
         }
         call.factor.again = sent_to != NULL;
@@ -78,9 +78,9 @@ void widget_send_push(struct http_exchange *x)
     else if (result == FACTOR_TOO_MANY_MESSAGES)
         widget_reply_limited(&call, "too_many_pn", retry_ms);
     else if (result == FACTOR_SEND_FAILED)
-        widget_reply_error(x, "error_sending_push_notification");
+        guardian_reply_error(x, "error_sending_push_notification");
     else if (!mfa_factor_enabled(&call.settings, "push"))
-        widget_reply_error(x, "feature_disabled_by_admin");
+        guardian_reply_error(x, "feature_disabled_by_admin");
     else
         widget_reply_result(&call, result, retry_ms, "invalid_otp");
 }
@@ -108,13 +108,13 @@ void widget_sms_enroll(struct http_exchange *x)
         return;
     const char *phone = json_text(body, "phone_number");
     if (phone == NULL)
-        widget_reply_error(x, "invalid_body");
+        guardian_reply_error(x, "invalid_body");
     else if (widget_is_enrolled(&call))
-        widget_reply_error(x, "enrollment_conflict");
+        guardian_reply_error(x, "enrollment_conflict");
     else if (!is_of_transaction(&call, http_parameter(x, "id")))
-        widget_reply_error(x, "enrollment_not_found");
+        guardian_reply_error(x, "enrollment_not_found");
     else if (!widget_may_enroll(&call, "sms"))
-        widget_reply_error(x, "feature_disabled_by_admin");
+        guardian_reply_error(x, "feature_disabled_by_admin");
     else {
         call.factor.replaces = json_mut_text(call.transaction.root, "sms");
         enum factor_result result = mfa_enroll(&call.factor, factor_by_name("sms"), phone, &offer, &retry_ms);
@@ -208,11 +208,11 @@ void widget_verify_otp(struct http_exchange *x)
     const char *type = json_text(body, "type");
     const char *code = code_of(x->arena, body);
     if (code == NULL || (type != NULL && strcmp(type, "manual_input") != 0)) {
-        widget_reply_error(x, "invalid_body");
+        guardian_reply_error(x, "invalid_body");
         return;
     }
     if (!choose(&call, code, &chosen)) {
-        widget_reply_error(x, "enrollment_not_found");
+        guardian_reply_error(x, "enrollment_not_found");
         return;
     }
     int64_t retry_ms = 0;
@@ -241,11 +241,11 @@ void widget_recover_account(struct http_exchange *x)
     const char *code = json_text(body, "recovery_code");
     const struct authenticator *recovery = widget_enrolled_of(&call, "recovery-code");
     if (code == NULL) {
-        widget_reply_error(x, "invalid_body");
+        guardian_reply_error(x, "invalid_body");
         return;
     }
     if (recovery == NULL || !widget_is_enrolled(&call)) {
-        widget_reply_error(x, "enrollment_not_found");
+        guardian_reply_error(x, "enrollment_not_found");
         return;
     }
     const char *next = NULL;

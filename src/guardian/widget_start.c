@@ -152,9 +152,9 @@ static bool save(struct widget_call *call)
     db_rollback(&tx);
     /* The same page twice at once: one of them starts, the other asks again. */
     if (result == DB_CONFLICT)
-        widget_reply_error(call->x, "enrollment_conflict");
+        guardian_reply_error(call->x, "enrollment_conflict");
     else if (result != DB_OK)
-        widget_reply_store_failure(call->x);
+        guardian_reply_store_failure(call->x);
     return result == DB_OK;
 }
 
@@ -200,7 +200,7 @@ static void reply(struct widget_call *call, const struct enrollment_offer *offer
                                    &call->transaction, call->now);
     db_end(&tx);
     if (token == NULL) {
-        widget_reply_store_failure(call->x);
+        guardian_reply_store_failure(call->x);
         return;
     }
     json_set_text(doc, root, "transaction_token", token);
@@ -222,7 +222,7 @@ static void start_enrollment(struct widget_call *call)
     for (size_t i = 0; i < factors_count; i++)
         is_possible |= widget_may_enroll(call, factors[i]->name);
     if (!is_possible) {
-        widget_reply_error(call->x, "feature_disabled");
+        guardian_reply_error(call->x, "feature_disabled");
         return;
     }
     enum factor_result result = ready_secret(call, &offer, &retry_ms);
@@ -240,12 +240,12 @@ void widget_start_flow(struct http_exchange *x)
     struct widget_call call = {.x = x, .tenant = tenant_of(x), .arena = x->arena, .now = clock_now_ms()};
     const char *authorization = http_header(x, "authorization");
     yyjson_val *body;
-    widget_allow_origin(x);
+    guardian_allow_origin(x);
     if (!widget_body(x, &body))
         return;
     const char *fault = authorization != NULL ? open_transaction(&call, authorization) : "invalid_token";
     if (fault != NULL) {
-        widget_reply_error(x, fault);
+        guardian_reply_error(x, fault);
         return;
     }
     widget_ready_factor(&call);

@@ -131,7 +131,7 @@ void widget_transaction_state(struct http_exchange *x)
     if (is_accepted) {
         const char *token = widget_sign(&call);
         if (token == NULL) {
-            widget_reply_store_failure(x);
+            guardian_reply_store_failure(x);
             return;
         }
         json_set_text(doc, root, "token", token);

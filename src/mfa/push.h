@@ -108,6 +108,10 @@ enum push_answer_result push_answer(struct tenant *tenant, const struct http_exc
 bool push_is_audience(const struct tenant *tenant, struct arena *arena, const struct jwt *jwt,
                       const char *path) NODISCARD;
 
+/* Whether `url` is `path` under this server's address, whatever way it is written. */
+bool push_is_url(const struct tenant *tenant, struct arena *arena, const char *url,
+                 const char *path) NODISCARD;
+
 /* --- waiting --- */
 
 enum push_state { PUSH_NONE = 0, PUSH_PENDING = 1, PUSH_ACCEPTED = 2, PUSH_REJECTED = 3, PUSH_EXPIRED = 4 };

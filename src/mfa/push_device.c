@@ -126,6 +126,12 @@ bool push_is_audience(const struct tenant *tenant, struct arena *arena, const st
     return false;
 }
 
+bool push_is_url(const struct tenant *tenant, struct arena *arena, const char *url, const char *path)
+{
+    const char *own = arena_printf(arena, "%s%s", tenant->config->issuer, path);
+    return strcmp(normal_url(arena, url), normal_url(arena, own)) == 0;
+}
+
 /* A token that the phone signed itself, as its apps do since Guardian.swift 1.1 and Guardian.Android 0.6. */
 static bool is_signed_by(struct tenant *tenant, struct arena *arena, const struct jwt *jwt, const char *path,
                          const struct authenticator *device)
