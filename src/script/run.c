@@ -119,8 +119,11 @@ static void send_reply(struct run *run, const struct record *record)
  */
 static void deliver_answers(struct run *run)
 {
-    while (run->delivered < run->answered_count && run->answered[run->delivered]->is_claimed)
-        send_reply(run, run->answered[run->delivered++]);
+    while (run->delivered < run->answered_count && run->answered[run->delivered]->is_claimed) {
+        const struct record *record = run->answered[run->delivered++];
+        if (!record->is_dropped)
+            send_reply(run, record);
+    }
 }
 
 /* Room for one item more in an array of pointers of the arena. */
@@ -226,6 +229,36 @@ static struct record *earlier_call(struct run *run, const char *name, struct byt
     return NULL;
 }
 
+/* Whether the call can have done nothing (RFC 9110 section 9.2.1). */
+static bool only_reads(const struct record *record)
+{
+    const char *method = json_text(record->arguments, "method");
+    return record->call == NULL ||
+           (record->call->run == NULL && method != NULL &&
+            (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0));
+}
+
+/* A job calls other than before. Where what it made and did not make again only read, that is no harm: then true. */
+static bool drop_unclaimed(struct run *run)
+{
+    for (size_t i = 0; i < run->record_count; i++)
+        if (!run->records[i]->is_claimed && !only_reads(run->records[i]))
+            return false;
+    for (size_t i = 0; i < run->record_count; i++) {
+        struct record *record = run->records[i];
+        if (record->is_claimed)
+            continue;
+        record->is_claimed = record->is_dropped = true;
+        record->is_queued = false;
+        run->claimed++;
+        if (record->http != NULL) {
+            script_http_abandon(&record->http, true);
+            run->http_under_way--;
+        }
+    }
+    return true;
+}
+
 static void claim(struct run *run, struct record *record, uint32_t id)
 {
     record->is_claimed = true;
@@ -288,7 +321,7 @@ static enum verdict take_call(struct run *run, const struct frame *frame)
     size_t size = (size_t)(frame->data + frame->size - (name_end + 1));
     struct bytes json = {(const uint8_t *)name_end + 1, size};
     struct record *record = earlier_call(run, name, json);
-    if (record == NULL && run->claimed < run->record_count)
+    if (record == NULL && run->claimed < run->record_count && !drop_unclaimed(run))
         return RUN_DIVERGED;
     if (record != NULL) {
         claim(run, record, frame->id);
@@ -402,8 +435,10 @@ static void start_over(struct run *run)
     run->report->line_count = 0;
     run->line_bytes = 0;
     run->claimed = run->delivered = 0;
-    for (size_t i = 0; i < run->record_count; i++)
-        run->records[i]->is_claimed = false;
+    for (size_t i = 0; i < run->record_count; i++) {
+        run->records[i]->is_claimed = run->records[i]->is_dropped;
+        run->claimed += run->records[i]->is_dropped ? 1 : 0;
+    }
 }
 
 enum verdict run_try(struct run *run)

@@ -96,6 +96,7 @@ struct record {
     const char *fault;
     struct script_http_facts facts;
     bool is_claimed; /* the job, as it is done now, has made it */
+    bool is_dropped; /* it was made in an earlier try, did nothing but read, and is not asked for again */
     uint32_t id;     /* of that call's frame */
 };
 

@@ -368,6 +368,23 @@ static void a_call_under_way_is_not_made_again_when_its_worker_dies(void **state
     assert_int_equal(gate.requests, 20);
 }
 
+static void what_only_reads_may_be_other_when_it_is_done_again(void **state)
+{
+    struct login login;
+    (void)state;
+    begin(&login,
+          "await get('/plain?' + Math.random()); var both = await Promise.all([get('/gate?a'), get('/gate?' +"
+          " Math.random())]); c.idToken.c = both.map(function (r) { return r.status; }).join();");
+    await_inside(2);
+    kill_children();
+    open_gate(true);
+    end(&login);
+    assert_claims(&login, "200,200");
+    assert_true(login.told.tries > 1);
+    drop(&login);
+    assert_serves();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_slow_target_takes_no_others_place, start_narrow, leave),
         cmocka_unit_test_setup_teardown(a_call_under_way_is_not_made_again_when_its_worker_dies, start,
                                         leave),
+        cmocka_unit_test_setup_teardown(what_only_reads_may_be_other_when_it_is_done_again, start, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
