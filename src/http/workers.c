@@ -13,7 +13,7 @@ enum {
     STACK_BYTES = 1024 * 1024,
 };
 
-/* A thread; all but `pool` and `woken` is guarded by the pool's lock. */
+/* A thread; what does not say otherwise is guarded by the pool's lock, but for `pool` and `woken`. */
 struct worker {
     struct workers *pool;
     pthread_t id;
@@ -21,6 +21,7 @@ struct worker {
     struct work *given;       /* handed over while it slept */
     struct worker *next_idle; /* a stack: who fell asleep last is woken first, with warm caches and memory */
     struct worker *next_ended;
+    unsigned waits; /* begun and not ended, one within another: its thread's own */
 };
 
 struct workers {
@@ -213,7 +214,7 @@ void workers_submit(struct workers *workers, struct work *work)
 
 void workers_wait_begin(void)
 {
-    if (self == NULL)
+    if (self == NULL || self->waits++ > 0)
         return;
     struct workers *workers = self->pool;
     pthread_mutex_lock(&workers->lock);
@@ -224,7 +225,7 @@ void workers_wait_begin(void)
 
 void workers_wait_end(void)
 {
-    if (self == NULL)
+    if (self == NULL || --self->waits > 0)
         return;
     pthread_mutex_lock(&self->pool->lock);
     self->pool->waiting--;

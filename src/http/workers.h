@@ -33,8 +33,8 @@ bool workers_reserve(struct workers *workers) NODISCARD;
 void workers_submit(struct workers *workers, struct work *work);
 
 /*
- * Around a wait of the piece of work that this thread runs: another piece may be worked on meanwhile. Not nested. On a
- * thread of no pool they do nothing.
+ * Around a wait of the piece of work that this thread runs: another piece may be worked on meanwhile. Pairs may be within
+ * each other. On a thread of no pool they do nothing.
  */
 void workers_wait_begin(void);
 void workers_wait_end(void);

@@ -28,8 +28,11 @@ static bool is_open;
 static void stay_until_open(struct work *work)
 {
     const struct piece *piece = (const struct piece *)(const void *)work;
-    if (piece->waits_outside)
+    if (piece->waits_outside) {
         workers_wait_begin();
+        workers_wait_begin();
+        workers_wait_end();
+    }
     pthread_mutex_lock(&lock);
     inside++;
     pthread_cond_broadcast(&changed);
