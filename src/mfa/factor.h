@@ -21,6 +21,7 @@ struct push_request {
     const char *scope; /* separated by spaces */
     const char *binding_message;
     yyjson_val *authorization_details; /* an array of objects that have a type */
+    bool has_no_screen;                /* whoever waits cannot show the number: no phone asks for it */
 };
 
 /* Everything that a factor's functions are told. */

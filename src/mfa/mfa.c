@@ -241,6 +241,20 @@ static enum factor_result make_recovery_code(struct factor_call *call, struct db
     return recovery_code_create(call, tx, &try->recovery_code);
 }
 
+enum factor_result mfa_settle_recovery_code(struct factor_call *call, struct db_tx *tx)
+{
+    struct try try = {0};
+    struct mfa_settings *settings = arena_alloc(call->arena, sizeof *settings);
+    if (call->announced_code == NULL)
+        return FACTOR_OK;
+    enum factor_result result =
+        factor_result_of(mfa_lock_user(tx, call->arena, call->user->user_id), FACTOR_NOT_ENROLLED);
+    if (result == FACTOR_OK)
+        result = factor_result_of(mfa_settings_read(tx, call->arena, settings), FACTOR_FAILED);
+    call->settings = settings;
+    return result == FACTOR_OK ? make_recovery_code(call, tx, &try) : result;
+}
+
 /* Everything that a confirmed enrolment changes, in the one write. */
 static enum factor_result confirm_enrollment(struct factor_call *call, struct db_tx *tx, struct try *try)
 {

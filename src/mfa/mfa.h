@@ -82,6 +82,12 @@ enum db_result mfa_remove_all(struct tenant *tenant, struct db_tx *tx, struct ar
 enum db_result mfa_regenerate_recovery_code(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
                                             const char *user_id, const char **code) NODISCARD;
 
+/*
+ * For who waited for a phone to be enrolled and showed the recovery code itself (factor_call.page_shows_recovery_code): makes
+ * call->announced_code count, within the write that goes on. Nothing where none was announced, or the user has one.
+ */
+enum factor_result mfa_settle_recovery_code(struct factor_call *call, struct db_tx *tx) NODISCARD;
+
 /* A recovery code that nobody has yet: for factor_call.announced_code. */
 const char *recovery_code_invent(struct arena *arena) NODISCARD;
 

@@ -90,7 +90,8 @@ yyjson_val *push_challenge_doc(struct factor_call *call, const struct authentica
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc), *location = location_of(call, doc),
                    *consent = consent_of(call, doc);
     json_set_text(doc, root, "number", number);
-    json_set_bool(doc, root, "needs_number", push_knows_numbers(phone));
+    bool is_shown = call->request == NULL || !call->request->has_no_screen;
+    json_set_bool(doc, root, "needs_number", is_shown && push_knows_numbers(phone));
     json_set_text(doc, root, "client_name", call->request != NULL ? call->request->client_name : NULL);
     json_set_text(doc, root, "ip", call->x != NULL ? call->x->request.client_ip : NULL);
     json_set(doc, root, "source", source_of(call, doc));

@@ -16,6 +16,7 @@ static const char *const auth_methods[] = {"client_secret_basic", "client_secret
 static const char *const claims[] = {
     "aud", "auth_time",  "created_at", "email", "email_verified", "exp",          "family_name", "given_name",
     "iat", "identities", "iss",        "name",  "nickname",       "phone_number", "picture",     "sub"};
+static const char *const delivery_modes[] = {"poll"};
 static const char *const signing_algorithms[] = {"HS256", "RS256"};
 
 static void add_list(yyjson_mut_doc *doc, const char *name, const char *const *items, size_t count)
@@ -53,6 +54,8 @@ void endpoint_discovery(struct http_exchange *x)
     add_list(doc, "id_token_signing_alg_values_supported", signing_algorithms,
              ARRAY_LENGTH(signing_algorithms));
     add_url(x, doc, "end_session_endpoint", "oidc/logout");
+    add_url(x, doc, "backchannel_authentication_endpoint", "bc-authorize");
+    add_list(doc, "backchannel_token_delivery_modes_supported", delivery_modes, ARRAY_LENGTH(delivery_modes));
     http_reply_json(x, 200, doc);
     http_set_header(x, "Cache-Control",
                     "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400");

@@ -13,6 +13,7 @@ void endpoint_authorize(struct http_exchange *x);
 void endpoint_resume(struct http_exchange *x);
 void endpoint_continue(struct http_exchange *x);
 void endpoint_token(struct http_exchange *x);
+void endpoint_bc_authorize(struct http_exchange *x);
 void endpoint_mfa_associate(struct http_exchange *x);
 void endpoint_mfa_challenge(struct http_exchange *x);
 void endpoint_mfa_authenticators(struct http_exchange *x);

@@ -3,8 +3,11 @@
 
 #include "crypto/digest.h"
 #include "crypto/otp.h"
+#include "store/buckets.h"
 
 #include <string.h>
+
+enum { WRITE_TRIES = 4 };
 
 /* Which grant speaks, for its log entries. */
 struct grant_names {
@@ -53,6 +56,8 @@ static enum db_result redeem(struct factor_call *factor, struct db_tx *tx, const
     (void)recovery_code;
     if (!call->is_access_token)
         result = mfa_token_end(tx, call->token.hash, call->now);
+    if (result == DB_OK && call->oob_code_hash != NULL)
+        result = oob_code_spend(tx, call->oob_code_hash);
     if (result == DB_OK && !call->is_access_token)
         result = login_count(call->x, tx, call->user.user_id);
     if (result == DB_OK)
@@ -77,7 +82,8 @@ static void conclude(struct mfa_call *call, const struct grant_names *names, enu
         return;
     }
     bool is_wrong = result == FACTOR_WRONG_CODE || result == FACTOR_BAD_FORMAT;
-    log_failure(call, names, is_wrong ? names->wrong : "The second factor was not passed");
+    if (result != FACTOR_PENDING)
+        log_failure(call, names, is_wrong ? names->wrong : "The second factor was not passed");
     mfa_call_refuse(call, result, retry_ms, names->wrong);
 }
 
@@ -172,6 +178,78 @@ static const struct authenticator *authenticator_of(const struct mfa_call *call,
     return NULL;
 }
 
+/* 12 polls a minute, and a few more at once; false where the answer is made. */
+static bool may_poll(struct mfa_call *call)
+{
+    static const struct bucket_limit polls = {.capacity = 12, .refill_ms = 5000};
+    struct db_tx *tx = NULL;
+    bool allowed = true;
+    int64_t retry_ms = 0;
+    if (!call->tenant->config->rate_limits)
+        return true;
+    const char *name = arena_printf(call->arena, "mfa-poll:%s", call->oob_code_hash);
+    enum db_result result = db_begin_write(call->tenant->db, &tx);
+    if (result == DB_OK)
+        result = bucket_take(tx, name, polls, call->now, &allowed, &retry_ms);
+    if (result == DB_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    if (result != DB_OK) {
+        oauth_fail_internally(call->x);
+        return false;
+    }
+    if (allowed)
+        return true;
+    oauth_fail(call->x, 429, "slow_down", "You are polling faster than allowed.");
+    http_set_header(call->x, "Retry-After",
+                    arena_printf(call->arena, "%lld", (long long)((retry_ms + 999) / 1000)));
+    return false;
+}
+
+static enum db_result write_enrolled_phone(struct mfa_call *call, enum factor_result *settled)
+{
+    struct db_tx *tx = NULL;
+    enum db_result result = db_begin_write(call->tenant->db, &tx);
+    if (result == DB_OK)
+        *settled = mfa_settle_recovery_code(&call->factor, tx);
+    if (result == DB_OK && *settled == FACTOR_CONFLICT)
+        result = DB_CONFLICT;
+    if (result == DB_OK && *settled == FACTOR_OK)
+        result = redeem(&call->factor, tx, NULL);
+    if (result == DB_OK && *settled == FACTOR_OK)
+        result = db_commit(&tx);
+    db_rollback(&tx);
+    return result;
+}
+
+/* A phone that brought this token's ticket is the proof of the factor; the write that takes it makes its recovery code count. */
+static enum factor_result take_enrolled_phone(struct mfa_call *call)
+{
+    enum factor_result settled = FACTOR_OK;
+    enum db_result result = DB_CONFLICT;
+    for (int i = 0; i < WRITE_TRIES && result == DB_CONFLICT; i++)
+        result = write_enrolled_phone(call, &settled);
+    if (result == DB_CONFLICT)
+        return FACTOR_MOVED;
+    return result == DB_OK ? settled : FACTOR_FAILED;
+}
+
+/* What the phone said meanwhile. */
+static void poll(struct mfa_call *call, const struct oob_code *oob, const struct authenticator *phone)
+{
+    const char *next = NULL;
+    int64_t retry_ms = 0;
+    enum factor_result result = FACTOR_PENDING;
+    if (!may_poll(call))
+        return;
+    ready_issue(call);
+    if (oob->challenge_id != NULL)
+        result = mfa_verify(&call->factor, phone, NULL, &next, &retry_ms);
+    else if (phone->confirmed)
+        result = take_enrolled_phone(call);
+    conclude(call, &oob_names, result, retry_ms);
+}
+
 void grant_mfa_oob(struct token_request *request)
 {
     struct mfa_call call;
@@ -182,13 +260,18 @@ void grant_mfa_oob(struct token_request *request)
     if (code == NULL || !read_oob_code(&call, code, &oob))
         return;
     const struct authenticator *authenticator = authenticator_of(&call, oob.authenticator_id);
-    const char *typed = token_request_need(request, "binding_code");
-    if (typed == NULL)
-        return;
-    if (authenticator != NULL)
-        pass(&call, &oob_names, authenticator, typed);
-    else
+    if (authenticator == NULL) {
         conclude(&call, &oob_names, FACTOR_NOT_ENROLLED, 0);
+        return;
+    }
+    if (strcmp(authenticator->kind, "push") == 0) {
+        call.oob_code_hash = token_hash(call.arena, code);
+        poll(&call, &oob, authenticator);
+        return;
+    }
+    const char *typed = token_request_need(request, "binding_code");
+    if (typed != NULL)
+        pass(&call, &oob_names, authenticator, typed);
 }
 
 /* --- mfa-recovery-code --- */

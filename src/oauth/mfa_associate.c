@@ -48,8 +48,10 @@ static bool read_oob(struct association *association)
         refuse_request(association, missing(association, "oob_channels"));
         return false;
     }
-    if (!list_has(association, "oob_channels", "sms"))
-        return true; /* no factor of this server: told below */
+    if (list_has(association, "oob_channels", "auth0"))
+        association->factor = factor_by_kind("push");
+    if (association->factor != NULL || !list_has(association, "oob_channels", "sms"))
+        return true; /* a channel that this server has not is told below */
     association->factor = factor_by_name("sms");
     association->phone = given_parameter(&association->form, "phone_number");
     if (association->phone == NULL)
@@ -120,9 +122,9 @@ static enum db_result keep(struct mfa_call *call, struct db_tx *tx, const void *
     json_set_text(call->token.doc, call->token.root, association->factor->name, offer->authenticator.id);
     if (association->recovery_code != NULL)
         mfa_call_keep_recovery_code(call, association->recovery_code);
-    if (strcmp(association->factor->kind, "phone") != 0)
+    if (strcmp(association->factor->kind, "otp") == 0)
         return DB_OK;
-    association->oob_code = oob_code_make(call, tx, offer->authenticator.id);
+    association->oob_code = oob_code_make(call, tx, offer->authenticator.id, NULL);
     return association->oob_code != NULL ? DB_OK : DB_FAILED;
 }
 
@@ -131,16 +133,16 @@ static void reply(struct association *association)
     struct http_exchange *x = association->call.x;
     yyjson_mut_doc *doc = json_new_object(x->arena);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    bool is_otp = association->oob_code == NULL;
-    json_set_text(doc, root, "authenticator_type", is_otp ? "otp" : "oob");
-    if (is_otp) {
-        json_set_text(doc, root, "secret", association->offer.secret_base32);
-        json_set_text(doc, root, "barcode_uri", association->offer.otpauth_uri);
-    } else {
+    const char *kind = association->factor->kind;
+    bool is_message = strcmp(kind, "phone") == 0;
+    json_set_text(doc, root, "authenticator_type", association->oob_code == NULL ? "otp" : "oob");
+    if (is_message)
         json_set_text(doc, root, "binding_method", "prompt");
-        json_set_text(doc, root, "oob_channel", "sms");
-        json_set_text(doc, root, "oob_code", association->oob_code);
-    }
+    json_set_text(doc, root, "secret", association->offer.secret_base32);
+    json_set_text(doc, root, "barcode_uri", association->offer.otpauth_uri);
+    if (association->oob_code != NULL)
+        json_set_text(doc, root, "oob_channel", is_message ? "sms" : "auth0");
+    json_set_text(doc, root, "oob_code", association->oob_code);
     if (association->recovery_code != NULL) {
         yyjson_mut_val *codes = yyjson_mut_arr(doc);
         yyjson_mut_arr_add_strcpy(doc, codes, association->recovery_code);
@@ -182,6 +184,7 @@ void endpoint_mfa_associate(struct http_exchange *x)
     int64_t retry_ms = 0;
     call->factor.replaces = json_mut_text(call->token.root, association.factor->name);
     call->factor.context = &association;
+    call->factor.page_shows_recovery_code = association.recovery_code != NULL;
     enum factor_result result =
         mfa_enroll(&call->factor, association.factor, association.phone, &association.offer, &retry_ms);
     if (result != FACTOR_OK)

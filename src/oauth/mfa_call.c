@@ -125,6 +125,10 @@ static const char *language_of(const struct http_exchange *x)
 static void ready_factor(struct mfa_call *call)
 {
     const char *provider = json_mut_text(call->token.root, "provider");
+    call->push = (struct push_request){
+        .client_name = json_text(call->client.doc, "name"),
+        .has_no_screen = true,
+    };
     call->factor = (struct factor_call){
         .tenant = call->tenant,
         .arena = call->arena,
@@ -138,6 +142,7 @@ static void ready_factor(struct mfa_call *call)
         .now = call->now,
         .began_at = call->token.created_at,
         .context = call,
+        .request = &call->push,
     };
 }
 
@@ -237,13 +242,15 @@ bool mfa_call_store(struct mfa_call *call, mfa_call_change change, const void *c
     return result == DB_OK;
 }
 
-const char *oob_code_make(struct mfa_call *call, struct db_tx *tx, const char *authenticator_id)
+const char *oob_code_make(struct mfa_call *call, struct db_tx *tx, const char *authenticator_id,
+                          const char *challenge_id)
 {
     const char *code = random_text(call->arena, RANDOM_ALPHANUMERIC, OOB_CODE_LENGTH);
     struct oob_code values = {
         .token_hash = call->token.hash,
         .user_id = call->user.user_id,
         .authenticator_id = authenticator_id,
+        .challenge_id = challenge_id,
         .created_at = call->now,
         .expires_at = call->now + OOB_CODE_MS,
     };

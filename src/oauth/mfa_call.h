@@ -25,10 +25,12 @@ struct mfa_call {
     struct authenticator *all; /* pending ones too */
     size_t all_count;
     struct factor_call factor;
+    struct push_request push; /* what a phone shows */
 
     /* Of a grant. */
     struct token_request *request;
     struct issue issue;
+    const char *oob_code_hash; /* that its success takes; NULL: none */
 };
 
 /* Opens the call by the token; false where the answer is made. */
@@ -51,8 +53,12 @@ bool mfa_call_open_form(struct token_request *request, struct mfa_call *call) NO
 typedef enum db_result (*mfa_call_change)(struct mfa_call *call, struct db_tx *tx, const void *context);
 bool mfa_call_store(struct mfa_call *call, mfa_call_change change, const void *context) NODISCARD;
 
-/* A new oob_code for that authenticator, stored within the write. NULL where the store fails. */
-const char *oob_code_make(struct mfa_call *call, struct db_tx *tx, const char *authenticator_id) NODISCARD;
+/*
+ * A new oob_code for that authenticator, stored within the write; `challenge_id` is the question to a phone, or NULL. NULL
+ * where the store fails.
+ */
+const char *oob_code_make(struct mfa_call *call, struct db_tx *tx, const char *authenticator_id,
+                          const char *challenge_id) NODISCARD;
 
 /* The recovery code that was shown by this token; NULL: none. And keeps it, in the document. */
 const char *mfa_call_recovery_code(struct mfa_call *call) NODISCARD;

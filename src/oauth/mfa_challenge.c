@@ -1,6 +1,7 @@
 /* POST /mfa/challenge: which of the user's factors is to be used, and a code on its way where the factor sends one. */
 #include "oauth/endpoints.h"
 
+#include "mfa/push.h"
 #include "oauth/mfa_call.h"
 
 #include <string.h>
@@ -11,6 +12,11 @@ struct wish {
     bool oob;
     const char *authenticator_id; /* NULL: any */
 };
+
+static bool is_push(const struct authenticator *authenticator)
+{
+    return strcmp(authenticator->kind, "push") == 0;
+}
 
 static bool read_wish(struct token_request *request, struct wish *wish)
 {
@@ -61,27 +67,40 @@ static const struct authenticator *choose(struct mfa_call *call, const struct wi
     return NULL;
 }
 
+static enum db_result store_oob_code(struct mfa_call *call, struct db_tx *tx,
+                                     const struct authenticator *authenticator, const char **code)
+{
+    struct push_challenge question = {.id = NULL};
+    if (is_push(authenticator)) {
+        enum db_result found = push_challenge_latest(tx, call->arena, call->factor.binding, &question);
+        if (found != DB_OK)
+            return found;
+    }
+    *code = oob_code_make(call, tx, authenticator->id, question.id);
+    return *code != NULL ? DB_OK : DB_FAILED;
+}
+
 static bool make_oob_code(struct mfa_call *call, const struct authenticator *authenticator, const char **code)
 {
     struct db_tx *tx = NULL;
-    *code = NULL;
     enum db_result result = db_begin_write(call->tenant->db, &tx);
     if (result == DB_OK)
-        *code = oob_code_make(call, tx, authenticator->id);
-    bool made = *code != NULL && db_commit(&tx) == DB_OK;
+        result = store_oob_code(call, tx, authenticator, code);
+    if (result == DB_OK)
+        result = db_commit(&tx);
     db_rollback(&tx);
-    return made;
+    return result == DB_OK;
 }
 
-static void reply(struct mfa_call *call, const char *type, const char *oob_code)
+/* A code that was sent is typed in (binding_method); a phone is answered on itself. */
+static void reply(struct mfa_call *call, const struct authenticator *authenticator, const char *oob_code)
 {
     yyjson_mut_doc *doc = json_new_object(call->arena);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    json_set_text(doc, root, "challenge_type", type);
-    if (oob_code != NULL) {
-        json_set_text(doc, root, "oob_code", oob_code);
+    json_set_text(doc, root, "challenge_type", oob_code != NULL ? "oob" : "otp");
+    json_set_text(doc, root, "oob_code", oob_code);
+    if (oob_code != NULL && !is_push(authenticator))
         json_set_text(doc, root, "binding_method", "prompt");
-    }
     http_reply_json(call->x, 200, doc);
 }
 
@@ -89,13 +108,12 @@ static void challenge(struct mfa_call *call, const struct authenticator *authent
 {
     int64_t retry_ms = 0;
     const char *oob_code = NULL;
+    bool is_otp = strcmp(authenticator->kind, "otp") == 0;
     enum factor_result result = mfa_challenge(&call->factor, authenticator, &retry_ms);
     if (result != FACTOR_OK)
         mfa_call_refuse(call, result, retry_ms, "");
-    else if (strcmp(authenticator->kind, "otp") == 0)
-        reply(call, "otp", NULL);
-    else if (make_oob_code(call, authenticator, &oob_code))
-        reply(call, "oob", oob_code);
+    else if (is_otp || make_oob_code(call, authenticator, &oob_code))
+        reply(call, authenticator, oob_code);
     else
         oauth_fail_internally(call->x);
 }

@@ -19,6 +19,7 @@ static const struct http_route routes[] = {
     {"GET", "/continue", endpoint_continue, 0, "continue"},
     {"POST", "/continue", endpoint_continue, 0, "continue"},
     {"POST", "/oauth/token", endpoint_token, HTTP_CORS, "token"},
+    {"POST", "/bc-authorize", endpoint_bc_authorize, 0, "bc_authorize"},
     {"POST", "/mfa/associate", endpoint_mfa_associate, HTTP_CORS, "mfa_associate"},
     {"POST", "/mfa/challenge", endpoint_mfa_challenge, HTTP_CORS, "mfa_challenge"},
     {"GET", "/mfa/authenticators", endpoint_mfa_authenticators, HTTP_CORS, "mfa_authenticators"},

@@ -13,6 +13,7 @@ static const struct {
     {"authorization_code", grant_authorization_code},
     {"password", grant_password},
     {"http://auth0.com/oauth/grant-type/password-realm", grant_password_realm},
+    {"urn:openid:params:grant-type:ciba", grant_ciba},
     {"http://auth0.com/oauth/grant-type/mfa-otp", grant_mfa_otp},
     {"http://auth0.com/oauth/grant-type/mfa-oob", grant_mfa_oob},
     {"http://auth0.com/oauth/grant-type/mfa-recovery-code", grant_mfa_recovery_code},

@@ -49,6 +49,7 @@ void grant_client_credentials(struct token_request *request);
 void grant_authorization_code(struct token_request *request);
 void grant_password(struct token_request *request);
 void grant_password_realm(struct token_request *request);
+void grant_ciba(struct token_request *request);
 void grant_mfa_otp(struct token_request *request);
 void grant_mfa_oob(struct token_request *request);
 void grant_mfa_recovery_code(struct token_request *request);

@@ -36,6 +36,7 @@ static const struct duty {
     {EXPIRED("mfa_transactions", "id", "expires_at"), HOUR_MS},
     {EXPIRED("mfa_tokens", "token_hash", "expires_at"), HOUR_MS},
     {EXPIRED("oob_codes", "code_hash", "expires_at"), HOUR_MS},
+    {EXPIRED("backchannel_logins", "id_hash", "expires_at"), HOUR_MS},
     {EXPIRED("push_challenges", "id", "expires_at"), HOUR_MS},
     {EXPIRED("enrollment_tickets", "ticket_hash", "expires_at"), 30 * DAY_MS},
     {EXPIRED("remembered_browsers", "token_hash", "expires_at"), 0},

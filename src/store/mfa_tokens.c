@@ -70,6 +70,14 @@ enum db_result oob_code_insert(struct db_tx *tx, const char *code_hash, const st
                    code->challenge_id, code->created_at, code->expires_at);
 }
 
+enum db_result oob_code_spend(struct db_tx *tx, const char *code_hash)
+{
+    int64_t changed = 0;
+    enum db_result result =
+        db_exec(tx, &changed, "DELETE FROM oob_codes WHERE code_hash = ?", "t", code_hash);
+    return result == DB_OK && changed == 0 ? DB_CONFLICT : result;
+}
+
 enum db_result oob_code_by_hash(struct db_tx *tx, struct arena *arena, const char *code_hash,
                                 struct oob_code *out)
 {

@@ -40,12 +40,15 @@ struct oob_code {
     const char *token_hash; /* of the mfa_token that it was given for */
     const char *user_id;
     const char *authenticator_id;
-    const char *challenge_id; /* of a phone that was asked; NULL: a message was sent */
+    const char
+        *challenge_id; /* of a phone that was asked; NULL: a message was sent, or a phone is being enrolled */
     int64_t created_at;
     int64_t expires_at; /* ms */
 };
 enum db_result oob_code_insert(struct db_tx *tx, const char *code_hash,
                                const struct oob_code *code) NODISCARD;
+/* Takes it, once: DB_CONFLICT where it is gone. */
+enum db_result oob_code_spend(struct db_tx *tx, const char *code_hash) NODISCARD;
 /* Expired ones too. */
 enum db_result oob_code_by_hash(struct db_tx *tx, struct arena *arena, const char *code_hash,
                                 struct oob_code *out) NODISCARD;

@@ -174,6 +174,7 @@ enum db_result user_delete(struct db_tx *tx, const char *user_id)
         "DELETE FROM mfa_transactions WHERE user_id = ?",
         "DELETE FROM mfa_tokens WHERE user_id = ?",
         "DELETE FROM oob_codes WHERE user_id = ?",
+        "DELETE FROM backchannel_logins WHERE user_id = ?",
         "DELETE FROM sessions WHERE user_id = ?",
         "DELETE FROM access_tokens WHERE user_id = ?",
         "DELETE FROM tickets WHERE user_id = ?",

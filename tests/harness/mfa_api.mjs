@@ -114,3 +114,43 @@ export async function logEntry(server, user, type) {
 }
 
 export const someName = () => `nobody-${randomBytes(6).toString('hex')}@example.test`;
+
+/** A phone of the user, as if it had been enrolled; this is the store's view of it, for tests of who waits for its answers. */
+export async function addPhone(server, user) {
+  const id = `dev_${randomBytes(8).toString('hex')}`;
+  const doc = JSON.stringify({
+    identifier: 'test',
+    name: 'Ada’s phone',
+    push_credentials: { service: 'NONE', token: '' },
+    public_key: { kty: 'EC' },
+  });
+  const now = server.now();
+  await sql(
+    server,
+    `INSERT INTO authenticators (id, user_id, kind, status, last_step, doc, version, created_at, confirmed_at)
+     VALUES ('${id}', '${user.user_id}', 'push', 'confirmed', 0, '${doc}', 1, ${now}, ${now})`,
+  );
+  return id;
+}
+
+/** Confirms the pending phone, as the one that scanned its QR code does. */
+export const confirmPhone = (server, id) =>
+  sql(
+    server,
+    `UPDATE authenticators SET status = 'confirmed', confirmed_at = ${server.now()} WHERE id = '${id.split('|').at(-1)}'`,
+  );
+
+/** What the phone of the user is asked now; and its answer to that. */
+export const questionTo = async (server, user) => {
+  const row = await sql(
+    server,
+    `SELECT doc FROM push_challenges WHERE user_id = '${user.user_id}' AND status = 'pending' ORDER BY created_at DESC LIMIT 1`,
+  );
+  return row ? JSON.parse(row) : undefined;
+};
+export const answerPush = (server, user, status) =>
+  sql(
+    server,
+    `UPDATE push_challenges SET status = '${status}', answered_at = ${server.now()}
+     WHERE user_id = '${user.user_id}' AND status = 'pending'`,
+  );
