@@ -13,6 +13,7 @@ static const struct command {
     {"migrate", migrate_main, "bring the store's schema up to this version; serve does so by itself"},
     {"rekey", rekey_main, "seal all stored secrets under a new key"},
     {"module", module_main, "add, list and remove modules that rules may require"},
+    {"rules", rules_main, "try a rule for a made-up login, or test a folder of rules"},
     {"settings", settings_main, "print the table of settings as Markdown"},
     {"script-worker", script_worker_command, NULL},
 };

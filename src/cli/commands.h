@@ -20,6 +20,7 @@ int init_main(int argc, char **argv);
 int migrate_main(int argc, char **argv);
 int module_main(int argc, char **argv);
 int rekey_main(int argc, char **argv);
+int rules_main(int argc, char **argv);
 int serve_main(int argc, char **argv);
 int settings_main(int argc, char **argv);
 int script_worker_command(int argc, char **argv);

@@ -3,6 +3,7 @@
 
 #include "rules/templates.h"
 #include "rules/try.h"
+#include "script/modules.h"
 
 static void list_templates(struct call *call)
 {
@@ -19,52 +20,51 @@ static void list_templates(struct call *call)
     http_reply_json(call->x, 200, doc);
 }
 
-static void add_copy(yyjson_mut_doc *doc, const char *name, yyjson_val *value)
+/* The rules that the body brings: `script` alone, or `rules` in their order. */
+static const struct rule *rules_of(struct call *call, size_t *count)
 {
-    if (value != NULL)
-        json_set(doc, yyjson_mut_doc_get_root(doc), name, yyjson_val_mut_copy(doc, value));
+    yyjson_val *given = json_member(call->body, "rules");
+    *count = yyjson_is_arr(given) ? yyjson_arr_size(given) : 1;
+    struct rule *rules = arena_calloc(call->arena, *count + 1, sizeof *rules);
+    if (!yyjson_is_arr(given)) {
+        rules[0] = (struct rule){.id = "try", .name = "try", .script = json_text(call->body, "script")};
+        return rules[0].script == NULL ? NULL : rules;
+    }
+    size_t index, size;
+    yyjson_val *rule;
+    yyjson_arr_foreach(given, index, size, rule)
+    {
+        rules[index] = (struct rule){.id = arena_printf(call->arena, "try_%zu", index),
+                                     .name = json_text(rule, "name"),
+                                     .script = json_text(rule, "script")};
+    }
+    return rules;
 }
 
-static void add_updates(yyjson_mut_doc *doc, const struct rules_tried *tried)
+static void try_rules(struct call *call)
 {
-    yyjson_mut_val *updates = yyjson_mut_arr(doc);
-    for (size_t i = 0; i < tried->update_count; i++) {
-        yyjson_val *arguments = tried->updates[i].arguments;
-        yyjson_mut_val *update = yyjson_mut_arr_add_obj(doc, updates);
-        json_set_text(doc, update, "user_id", json_text(arguments, "user_id"));
-        json_set(doc, update, tried->updates[i].member,
-                 yyjson_val_mut_copy(doc, json_member(arguments, "patch")));
+    struct rules_try_world world = {.scripts = call->tenant->scripts,
+                                    .tenant = tenant_name(call->tenant, call->arena),
+                                    .host = call->tenant->config->host,
+                                    .issuer = call->tenant->config->issuer,
+                                    .modules = module_directory(call->arena, call->tenant->config->data)};
+    struct rules_wish wish = {.user = json_member(call->body, "user"),
+                              .context = json_member(call->body, "context"),
+                              .configuration = json_member(call->body, "configuration"),
+                              .http = json_member(call->body, "http")};
+    wish.rules = rules_of(call, &wish.count);
+    if (wish.rules == NULL) {
+        (void)management_error(call->x, 400, "Payload validation error: 'Missing required property: script'.",
+                               "invalid_body");
+        return;
     }
-    json_set(doc, yyjson_mut_doc_get_root(doc), "updates", updates);
-}
-
-static void try_rule(struct call *call)
-{
-    struct rules_wish wish = {.script = json_text(call->body, "script"),
-                              .user = json_member(call->body, "user"),
-                              .context = json_member(call->body, "context")};
-    struct rules_tried tried;
-    rules_try(call->tenant, call->arena, &wish, &tried);
-    const struct rules_outcome *outcome = &tried.outcome;
-    yyjson_mut_doc *doc = json_new_object(call->arena);
-    yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
-    json_set_text(doc, root, "error", outcome->error);
-    json_set_text(doc, root, "error_description", outcome->error_description);
-    if (outcome->error == NULL) {
-        add_copy(doc, "user", outcome->user);
-        add_copy(doc, "id_token", outcome->id_token);
-        add_copy(doc, "access_token", outcome->access_token);
-        add_copy(doc, "scope", outcome->scopes);
-        add_copy(doc, "multifactor", outcome->multifactor);
-        json_set_text(doc, root, "redirect_url", outcome->redirect_url);
-    }
-    add_updates(doc, &tried);
-    add_copy(doc, "run", outcome->run);
-    http_reply_json(call->x, 200, doc);
+    struct rules_tried *tried = arena_alloc(call->arena, sizeof *tried);
+    rules_try(&world, call->arena, &wish, tried);
+    http_reply_json(call->x, 200, rules_tried_json(call->arena, tried));
 }
 
 static const struct operation list[] = {
     {"GET", "/rules/templates", list_templates, NULL},
-    {"POST", "/rules/try", try_rule, NULL},
+    {"POST", "/rules/try", try_rules, NULL},
 };
 const struct operations rules_try_operations = {list, ARRAY_LENGTH(list)};

@@ -163,6 +163,12 @@ static const char *public_address(struct recording *r, const char *url)
     return without_configuration(r, address, false);
 }
 
+/* The status of an answer that was made up for a try; else 0. */
+static int made_up_status(struct arena *arena, const struct script_called *called)
+{
+    return (int)json_int(json_parse_own(arena, called->answer), "status", 0);
+}
+
 static void add_http(struct recording *r, yyjson_mut_val *calls, const struct script_called *called)
 {
     const char *method = json_text(called->arguments, "method");
@@ -173,8 +179,9 @@ static void add_http(struct recording *r, yyjson_mut_val *calls, const struct sc
     yyjson_mut_obj_add_strcpy(r->doc, call, "method", method);
     yyjson_mut_obj_add_strcpy(r->doc, call, "url", public_address(r, url));
     yyjson_mut_obj_add_int(r->doc, call, "ms", called->ms);
-    if (called->status > 0) {
-        yyjson_mut_obj_add_int(r->doc, call, "status", called->status);
+    int status = called->is_http ? called->status : made_up_status(r->arena, called);
+    if (status > 0) {
+        yyjson_mut_obj_add_int(r->doc, call, "status", status);
         yyjson_mut_obj_add_uint(r->doc, call, "bytes", called->bytes);
     } else {
         yyjson_mut_obj_add_strcpy(r->doc, call, "error",
@@ -212,7 +219,7 @@ static void add_calls(struct recording *r, yyjson_mut_val *entry, size_t stage)
         /* Looking for a module is no doing of the rule's. */
         if (called->stage != stage || strncmp(called->name, "module.", 7) == 0)
             continue;
-        if (called->is_http)
+        if (strcmp(called->name, "http") == 0)
             add_http(r, http, called);
         else if (fits(r, strlen(called->name)))
             add_own_call(r, own, called);

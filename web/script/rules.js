@@ -177,6 +177,8 @@
             const rule = host.source(rules[index].source);
             if (typeof rule !== 'function')
                 throw new TypeError('The rule is not a function');
+            if (input.check)
+                return finish();
             const result = rule(user, context, callback);
             if (isObject(result) && typeof result.then === 'function')
                 apply(then, Promise.resolve(result), [undefined, fail]);
