@@ -53,6 +53,14 @@ char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *clai
     return end_token(arena, &token, (struct bytes){.data = mac, .size = sizeof mac});
 }
 
+char *jwt_sign_hs512(struct arena *arena, struct bytes key, yyjson_mut_val *claims)
+{
+    struct buffer token = begin_token(arena, "{\"alg\":\"HS512\",\"typ\":\"JWT\"}", claims);
+    uint8_t mac[64];
+    hmac_sha512(key, bytes_of_text(buffer_text(&token)), mac);
+    return end_token(arena, &token, (struct bytes){.data = mac, .size = sizeof mac});
+}
+
 /* One part of a token as a JSON object. */
 static yyjson_val *parse_part(struct arena *arena, const char *text, size_t length)
 {
@@ -112,6 +120,15 @@ bool jwt_verify_hs256(const struct jwt *jwt, struct bytes key)
         return false;
     uint8_t mac[32];
     hmac_sha256(key, signed_bytes(jwt), mac);
+    return bytes_equal_secret((struct bytes){.data = mac, .size = sizeof mac}, jwt->signature);
+}
+
+bool jwt_verify_hs512(const struct jwt *jwt, struct bytes key)
+{
+    if (strcmp(jwt->alg, "HS512") != 0)
+        return false;
+    uint8_t mac[64];
+    hmac_sha512(key, signed_bytes(jwt), mac);
     return bytes_equal_secret((struct bytes){.data = mac, .size = sizeof mac}, jwt->signature);
 }
 

@@ -12,8 +12,9 @@
 char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const char *typ,
                      yyjson_mut_val *claims) NODISCARD;
 
-/* Signs by HS256 without a kid. */
+/* Signs by HS256, or HS512, without a kid. */
 char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *claims) NODISCARD;
+char *jwt_sign_hs512(struct arena *arena, struct bytes key, yyjson_mut_val *claims) NODISCARD;
 
 /* A token taken apart; nothing is verified yet. Members are refused twice, also in the header. */
 struct jwt {
@@ -33,6 +34,7 @@ bool jwt_parse(struct arena *arena, const char *token, struct jwt *jwt) NODISCAR
 /* Whether alg is RS256 and the signature is by that key. */
 bool jwt_verify_rs256(const struct jwt *jwt, const struct signing_key *key) NODISCARD;
 bool jwt_verify_hs256(const struct jwt *jwt, struct bytes key) NODISCARD;
+bool jwt_verify_hs512(const struct jwt *jwt, struct bytes key) NODISCARD;
 
 /*
  * Whether now (seconds) is within nbf, iat and exp with `leeway` seconds either side; a missing exp, or times

@@ -15,6 +15,8 @@
  *   view         "code" where the key is shown instead of the QR code
  *   recovery     {"sealed","screen"}: a recovery code that waits to be kept; the factor has been passed
  *   factor, additional    of a ticket: the one factor it is for, and whether an enrolled user may add one
+ *   duo, duo_nonce    the credentials that a rule named (mfa/duo.h), sealed; what binds Duo's answer to this login
+ *   waived       Duo could not be reached, and the operator lets logins go on without it
  *   widget       the transaction of the operator's own page (store/mfa_transactions.h)
  *   status       of a ticket's last page: "enrolled", …
  */
@@ -45,6 +47,9 @@ bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage sta
 /* The page that this login or enrolment goes on with, and going there. */
 const char *mfa_next_path(struct mfa_page *page) NODISCARD;
 void mfa_go_on(struct mfa_page *page);
+
+/* Whether this login's factor is Duo: a rule named it, or any will do and it is the only one that is on. */
+bool mfa_asks_duo(struct mfa_page *page) NODISCARD;
 
 /* The same without the operator's own page. */
 const char *mfa_plain_path(struct mfa_page *page) NODISCARD;
@@ -118,6 +123,8 @@ void mfa_get_new_recovery_code(struct http_exchange *x);
 void mfa_post_new_recovery_code(struct http_exchange *x);
 void mfa_get_enrollment_ticket(struct http_exchange *x);
 void mfa_get_enroll_result(struct http_exchange *x);
+void mfa_get_duo(struct http_exchange *x);
+void mfa_get_duo_callback(struct http_exchange *x);
 void mfa_get_events(struct http_exchange *x);
 void mfa_get_widget(struct http_exchange *x);
 void mfa_post_widget(struct http_exchange *x);

@@ -156,8 +156,25 @@ const char *mfa_plain_path(struct mfa_page *page)
     return count == 1 ? enrollment_path(only) : "/u/mfa-begin-enroll-options";
 }
 
+bool mfa_asks_duo(struct mfa_page *page)
+{
+    const char *provider = json_mut_text(page->mfa, "provider");
+    if (page->is_ticket || provider == NULL)
+        return false;
+    if (strcmp(provider, "duo") == 0)
+        return true;
+    if (strcmp(provider, "any") != 0 || !page->settings.duo)
+        return false;
+    for (size_t i = 0; i < factors_count; i++)
+        if (factors[i]->counts_as_enrolled && page->settings.enabled[i])
+            return false;
+    return true;
+}
+
 const char *mfa_next_path(struct mfa_page *page)
 {
+    if (mfa_asks_duo(page))
+        return "/u/mfa-duo";
     const char *path = mfa_plain_path(page);
     return path != NULL && page->has_own_page && !page->is_ticket ? "/u/mfa-widget" : path;
 }

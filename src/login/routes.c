@@ -72,6 +72,8 @@ static const struct http_route routes[] = {
     {"POST", "/u/mfa-recovery-code-challenge", mfa_post_recovery_code_challenge, 0, "mfa"},
     {"GET", "/u/mfa-recovery-code-challenge-new-code", mfa_get_new_recovery_code, 0, "mfa"},
     {"POST", "/u/mfa-recovery-code-challenge-new-code", mfa_post_new_recovery_code, 0, "mfa"},
+    {"GET", "/u/mfa-duo", mfa_get_duo, 0, "mfa"},
+    {"GET", "/u/mfa-duo/callback", mfa_get_duo_callback, 0, "mfa"},
     {"GET", "/u/mfa-events", mfa_get_events, 0, "events"},
     {"GET", "/u/mfa-enroll-result", mfa_get_enroll_result, 0, "mfa"},
     {"GET", "/u/mfa-widget", mfa_get_widget, 0, "mfa"},

@@ -7,6 +7,7 @@
 extern const struct operations users_operations;
 extern const struct operations user_factors_operations;
 extern const struct operations factors_operations;
+extern const struct operations factor_duo_operations;
 extern const struct operations enrollments_operations;
 extern const struct operations rules_operations;
 extern const struct operations rules_try_operations;

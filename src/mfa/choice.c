@@ -9,6 +9,9 @@
  */
 static bool is_usable(const struct mfa_settings *settings, const char *provider, const struct factor *factor)
 {
+    /* Who asks for Duo is content with nothing else. */
+    if (provider != NULL && strcmp(provider, "duo") == 0)
+        return false;
     if (mfa_factor_enabled(settings, factor->name))
         return true;
     if (provider != NULL && strcmp(provider, "any") == 0)

@@ -10,6 +10,7 @@
 /* The tenant's MFA settings, read once for a request. */
 struct mfa_settings {
     bool enabled[16];            /* by index in `factors` */
+    bool duo;                    /* the factor of that name is on; it is not among `factors` */
     bool policy_always;          /* policies hold "all-applications" */
     bool show_remember_checkbox; /* guardian/settings */
     bool remember_default;

@@ -40,6 +40,7 @@ enum db_result mfa_settings_read(struct db_tx *tx, struct arena *arena, struct m
     }
 
     *settings = (struct mfa_settings){
+        .duo = json_bool(factor_switches, "duo", false),
         .policy_always = json_array_has_text(policies, "all-applications"),
         .show_remember_checkbox = json_bool(remember, "display_remember_me_checkbox", true),
         .remember_default = json_bool(remember, "remember_me_default_value", false),

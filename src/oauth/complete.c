@@ -34,7 +34,7 @@ static yyjson_mut_doc *make_grant(const struct login *login, const struct sessio
     yyjson_mut_doc *doc = json_new_object(arena);
     yyjson_mut_val *grant = yyjson_mut_doc_get_root(doc);
     yyjson_mut_val *profile = yyjson_mut_obj(doc);
-    bool multifactor = login_multifactor_done(login);
+    bool multifactor = login_multifactor_passed(login);
     json_set_text(doc, grant, "user_id", login->user.user_id);
     json_set_text(doc, grant, "session_id", session->id);
     if (json_bool(login->doc, "redirect_uri_sent", false))
@@ -88,7 +88,7 @@ static enum db_result make_session(struct login *login, struct db_tx *tx, struct
         return DB_NOT_FOUND;
     *session = current;
     return session_use(login->x, tx, session, login->client->client_id,
-                       login_multifactor_done(login) ? methods : NULL);
+                       login_multifactor_passed(login) ? methods : NULL);
 }
 
 static enum db_result write_all(struct login *login, struct db_tx *tx, const char **code)

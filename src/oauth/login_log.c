@@ -52,7 +52,7 @@ static void add_password(const struct login *login, yyjson_mut_doc *doc, yyjson_
 
 static void add_second_factor(const struct login *login, yyjson_mut_doc *doc, yyjson_mut_val *prompts)
 {
-    if (!login_multifactor_done(login))
+    if (!login_multifactor_passed(login))
         return;
     yyjson_val *mfa = json_member(login->doc, "mfa");
     const char *provider = json_text(mfa, "provider");

@@ -1,6 +1,8 @@
 /* The rules' part of a login: what goes in from the transaction, what comes out into it. */
 #include "oauth/proceed.h"
 
+#include "mfa/duo.h"
+
 #include <string.h>
 
 yyjson_val *scope_array(struct arena *arena, const char *scope)
@@ -41,6 +43,7 @@ void login_keep_outcome(struct login *login)
     json_set_bool(doc, kept, "wants_multifactor", outcome->wants_multifactor);
     json_set_text(doc, kept, "provider", outcome->provider);
     json_set_bool(doc, kept, "allow_remember_browser", outcome->allow_remember_browser);
+    json_set_text(doc, kept, "duo", outcome->duo);
     if (outcome->id_token_seconds > 0)
         json_set_int(doc, kept, "id_token_seconds", outcome->id_token_seconds);
     if (outcome->scope_claims != NULL)
@@ -62,6 +65,7 @@ bool login_kept_outcome(struct login *login)
         .wants_multifactor = json_bool(kept, "wants_multifactor", false),
         .provider = json_text(kept, "provider"),
         .allow_remember_browser = json_bool(kept, "allow_remember_browser", false),
+        .duo = json_text(kept, "duo"),
         .id_token_seconds = json_int(kept, "id_token_seconds", 0),
         .scope_claims = json_member(kept, "scope_claims"),
     };
@@ -149,6 +153,9 @@ bool login_run_rules(struct login *login)
     if (rules.primary != NULL)
         take_primary(login, rules.primary);
     outcome_of_rules(arena, &rules, &login->user, json_text(login->doc, "scope"), &login->outcome);
+    if (rules.wants_multifactor && strcmp(rules.provider, "duo") == 0)
+        login->outcome.duo =
+            duo_seal(tenant_of(login->x)->keyring, arena, login->transaction->id, rules.multifactor);
     if (rules.redirect_url == NULL || returned)
         return true;
     if (login->silent) {

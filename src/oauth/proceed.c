@@ -124,6 +124,11 @@ bool login_multifactor_done(const struct login *login)
            strcmp(user_id, json_text(login->doc, "user_id")) == 0;
 }
 
+bool login_multifactor_passed(const struct login *login)
+{
+    return login_multifactor_done(login) && !json_bool(json_member(login->doc, "mfa"), "waived", false);
+}
+
 static bool multifactor_is_demanded(const struct login *login)
 {
     return scope_has(json_text(login->doc, "acr_values"), acr_multifactor);
@@ -175,6 +180,7 @@ static void ask_for_multifactor(struct login *login, bool may_be_remembered)
     json_set_int(doc, mfa, "started_at", clock_now_ms());
     json_set_bool(doc, mfa, "done", false);
     json_set_text(doc, mfa, "user_id", login->user.user_id);
+    json_set_text(doc, mfa, "duo", login->outcome.duo);
     json_set(doc, login->transaction->root, "mfa", mfa);
     json_set_text(doc, login->transaction->root, "step", "mfa");
     login_keep_outcome(login);

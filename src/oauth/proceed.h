@@ -25,6 +25,7 @@ struct login_outcome {
     bool wants_multifactor;
     const char *provider; /* NULL where no rule named one */
     bool allow_remember_browser;
+    const char *duo; /* the credentials that a rule named for Duo, sealed (mfa/duo.h); NULL where none did */
     int64_t id_token_seconds; /* 0: as the application has it */
     yyjson_val *scope_claims; /* context.jwtConfiguration.scopes; may be NULL */
 };
@@ -98,8 +99,10 @@ void login_log_details(const struct login *login, yyjson_mut_doc *doc, yyjson_mu
 void login_reply_expired(struct http_exchange *x);
 void login_reply_failure(struct http_exchange *x);
 
-/* Whether the transaction's second factor was passed, by the person it is about. */
+/* Whether the transaction is done with second factors, for the person it is about; and whether one was passed then: it is
+ * not where the operator lets logins go on while Duo cannot be reached. */
 bool login_multifactor_done(const struct login *login) NODISCARD;
+bool login_multifactor_passed(const struct login *login) NODISCARD;
 
 /* A log entry about this login. */
 void login_log_entry(const struct login *login, const char *type, const char *description);

@@ -323,6 +323,10 @@ static bool check_messages(struct reading *reading)
         return refuse(reading, "mail_from", "must be one address, such as Acme <login@acme.example>");
     if (!starts_with_one_of(config->twilio_url, web_servers))
         return refuse(reading, "twilio_url", "must begin with https:// (or http://, for tests)");
+    if (config->duo_url != NULL && !starts_with_one_of(config->duo_url, web_servers))
+        return refuse(reading, "duo_url", "must begin with https:// (or http://, for tests)");
+    if (strcmp(config->duo_failmode, "closed") != 0 && strcmp(config->duo_failmode, "open") != 0)
+        return refuse(reading, "duo_failmode", "must be closed or open");
     return true;
 }
 

@@ -60,6 +60,8 @@ struct config {
     const char *smtp_url;
     const char *mail_from;
     const char *twilio_url;
+    const char *duo_url;      /* NULL: https:// and the host that the tenant or a rule names */
+    const char *duo_failmode; /* "closed" or "open" */
 
     bool rate_limits; /* false only for test tenants */
 };

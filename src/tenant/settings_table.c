@@ -92,6 +92,10 @@ const struct setting settings_table[] = {
      .meaning = "sender of mails, such as Acme <login@acme.example>"},
     {"Messages", TEXT(twilio_url, "URL", "https://api.twilio.com"),
      .meaning = "where Twilio's API is reached, for tenants that chose it for text messages"},
+    {"Messages", TEXT(duo_failmode, "closed|open", "closed"),
+     .meaning = "whether logins that need Duo go on without it while it cannot be reached (open) or fail"},
+    {"Messages", TEXT(duo_url, "URL", NULL),
+     .meaning = "where Duo is reached instead of the host that the tenant named, for tests"},
 
     {"Watching it", TEXT(log_level, "debug|info|warn|error", "info"), .meaning = "least level that is logged",
      .reloads = true},
