@@ -172,7 +172,7 @@ export function readRequest(value: unknown, accounts: Account[]): LoginRequest |
   const heard = Date.now();
   const at = typeof payload.d === 'string' ? Date.parse(payload.d) || heard : heard;
   const source = member(payload, 's');
-  const ends = typeof payload.exp === 'number' ? payload.exp * 1000 : at + CHALLENGE_MS;
+  const ends = typeof payload.e === 'string' ? Date.parse(payload.e) || at + CHALLENGE_MS : at + CHALLENGE_MS;
   return {
     id,
     accountId: owner.id,
@@ -185,6 +185,8 @@ export function readRequest(value: unknown, accounts: Account[]): LoginRequest |
     browser: words(source.b?.n, source.b?.v),
     system: words(source.os?.n, source.os?.v),
     place: words(member(payload, 'l').n),
+    ip: words(payload.ip),
+    asksNumber: payload.nm === true || payload.nm === 'true',
     bindingMessage: '',
     state: 'pending',
   };

@@ -26,14 +26,15 @@ export async function withConsent(heard: LoginRequest): Promise<LoginRequest> {
   return { ...heard, bindingMessage: details.bindingMessage };
 }
 
-export type Outcome = RequestState | 'number' | 'network' | 'unknown' | 'gone';
+export type Outcome = RequestState | 'network' | 'unknown' | 'gone';
 
 function outcomeOf(error: unknown, heard: LoginRequest): Outcome {
   if (!(error instanceof GuardianError)) return 'unknown';
   const { status, code } = error;
   if (code === 'network') return 'network';
   if (code === 'enrollment_not_found' || code === 'device_account_not_found') return 'gone';
-  if (code.includes('number')) return 'number';
+  // A wrong number refuses the login, so that it cannot be guessed.
+  if (status === 403) return 'wrong';
   if (status === 401) return 'expired';
   if (status === 404 || status === 409) return Date.now() >= heard.until ? 'expired' : 'elsewhere';
   return 'unknown';
@@ -52,7 +53,7 @@ export async function answer(id: string, given: Answer & { report?: boolean }): 
     outcome = outcomeOf(error, heard);
   }
   if (outcome === 'gone') await changeAccount(owner.id, (old) => ({ ...old, push: old.push && { ...old.push, gone: true } }));
-  if (outcome !== 'number' && outcome !== 'network' && outcome !== 'unknown')
+  if (outcome !== 'network' && outcome !== 'unknown')
     await changeRequest(id, { state: outcome === 'gone' ? 'expired' : outcome });
   return outcome;
 }

@@ -30,7 +30,7 @@ export interface Account {
   push: PushAccount | null;
 }
 
-export type RequestState = 'pending' | 'allowed' | 'denied' | 'reported' | 'expired' | 'elsewhere';
+export type RequestState = 'pending' | 'allowed' | 'denied' | 'reported' | 'wrong' | 'expired' | 'elsewhere';
 
 /** A login that waits for an answer. */
 export interface LoginRequest {
@@ -48,6 +48,10 @@ export interface LoginRequest {
   browser: string;
   system: string;
   place: string;
+  /** The address that the login comes from. */
+  ip: string;
+  /** The login page shows two digits, which an approval carries. */
+  asksNumber: boolean;
   bindingMessage: string;
   state: RequestState;
 }

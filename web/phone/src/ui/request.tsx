@@ -20,7 +20,7 @@ function Facts({ request, account, now }: { request: LoginRequest; account: Acco
     [t.fact_account, account.account || account.name],
     [t.fact_issuer, account.issuer],
     [t.fact_application, request.application],
-    [t.fact_place, request.place || t.place_unknown],
+    [t.fact_place, [request.place || (request.ip ? '' : t.place_unknown), request.ip].filter(Boolean).join(' · ')],
     [t.fact_browser, browser],
     [t.fact_time, ago(request, now, language)],
   ];
@@ -44,6 +44,7 @@ const ENDS = {
   allowed: ['check', false],
   denied: ['cross', false],
   reported: ['alert', true],
+  wrong: ['cross', true],
   expired: ['clock', false],
   elsewhere: ['check', false],
 } as const;
@@ -85,7 +86,7 @@ function useAnswer(request: LoginRequest): Answering {
     setError(null);
     const outcome = await answer(request.id, { accepted, ...more });
     setBusy(false);
-    if (outcome === 'number' || outcome === 'network' || outcome === 'unknown') setError(outcome);
+    if (outcome === 'network' || outcome === 'unknown') setError(outcome);
     else if (outcome !== 'pending' && outcome !== 'gone') say(t[`end_${outcome}`]);
     await reload();
   };
@@ -99,8 +100,10 @@ function Question({ request, account, now }: { request: LoginRequest; account: A
   useEffect(() => {
     withConsent(request).then(reload, () => undefined);
   }, [request.id]);
-  const allow = () => (/^\d{2}$/.test(number) ? give(true, { number }) : refuse('empty'));
-  const fieldError = error === 'number' ? t.number_wrong : error === 'empty' ? t.number_empty : undefined;
+  const allow = () => {
+    if (!request.asksNumber) return give(true);
+    return /^\d{2}$/.test(number) ? give(true, { number }) : refuse('empty');
+  };
   return (
     <Page title={t.question}>
       {request.bindingMessage && (
@@ -110,18 +113,20 @@ function Question({ request, account, now }: { request: LoginRequest; account: A
       )}
       <Facts request={request} account={account} now={now} />
       <Form onSubmit={allow}>
-        <Field
-          label={t.number_label}
-          hint={t.number_hint}
-          error={fieldError}
-          value={number}
-          class="number"
-          inputMode="numeric"
-          pattern="[0-9]*"
-          maxLength={2}
-          dir="ltr"
-          onValue={(value) => setNumber(latinDigits(value))}
-        />
+        {request.asksNumber && (
+          <Field
+            label={t.number_label}
+            hint={t.number_hint}
+            error={error === 'empty' ? t.number_empty : undefined}
+            value={number}
+            class="number"
+            inputMode="numeric"
+            pattern="[0-9]*"
+            maxLength={2}
+            dir="ltr"
+            onValue={(value) => setNumber(latinDigits(value))}
+          />
+        )}
         {(error === 'network' || error === 'unknown') && (
           <p class="error" role="alert">
             <Icon name="alert" />
