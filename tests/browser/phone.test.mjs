@@ -212,6 +212,12 @@ test('a login that ends while it is looked at, or was answered elsewhere', async
   login.state = 'accepted';
   await phone.press('Deny');
   await phone.at('Already answered');
+  await phone.press('Done');
+  const another = guardian.ask();
+  await phone.at('Are you signing in?');
+  another.state = 'rejected';
+  guardian.tell(another.phone);
+  await phone.at('Already answered');
   await phone.close();
 });
 

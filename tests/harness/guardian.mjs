@@ -78,8 +78,17 @@ class Guardian {
       ...more,
     };
     this.logins.set(c, login);
-    this.#streams.get(phone.id)?.write(`event: push\ndata: ${JSON.stringify(login.payload)}\n\n`);
+    this.tell(phone);
     return login;
+  }
+
+  #open(phone) {
+    return [...this.logins.values()].filter((login) => login.phone === phone && login.state === 'pending').map(({ payload }) => payload);
+  }
+
+  /** The stream's event: all that waits. */
+  tell(phone) {
+    this.#streams.get(phone.id)?.write(`event: open\ndata: ${JSON.stringify(this.#open(phone))}\n\n`);
   }
 
   /** Waits until `test` holds. */
@@ -110,8 +119,8 @@ class Guardian {
   }
 
   #route(what, request, response, body) {
-    const device = /^(\w+) \/appliance-mfa\/api\/device-accounts\/(dev_\w+)(\/events)?$/.exec(what);
-    if (device) return this.#device(device[1], device[2], Boolean(device[3]), request, response, body);
+    const device = /^(\w+) \/appliance-mfa\/api\/device-accounts\/(dev_\w+)(\/events|\/pending)?$/.exec(what);
+    if (device) return this.#device(device[1], device[2], device[3], request, response, body);
     const consent = /^GET \/rich-consents\/cns_(.+)$/.exec(what);
     if (consent) return this.#consent(consent[1], request);
     if (what === 'POST /appliance-mfa/api/enroll') return this.#enrol(request, body);
@@ -136,27 +145,26 @@ class Guardian {
     };
   }
 
-  async #device(method, id, isEvents, { headers }, response, body) {
+  async #device(method, id, part, { headers }, response, body) {
     const phone = this.phones.get(id);
     if (!phone) throw new Fault(404, 'enrollment_not_found');
     const token = headers.authorization?.replace(/^Bearer /, '') ?? '';
     await jwtVerify(token, phone.key, { audience: `${this.base}/api/device-accounts`, issuer: id, subject: 'auth0|ada' }).catch(() => {
       throw new Fault(401, 'invalid_token');
     });
-    if (isEvents) return this.#events(phone, headers, response);
+    if (part === '/pending') return this.#open(phone);
+    if (part === '/events') return this.#events(phone, response);
     if (method === 'DELETE') return this.phones.delete(id), null;
     Object.assign(phone, { ...(body.name ? { name: body.name } : {}), ...(body.push_credentials ? { credentials: body.push_credentials } : {}) });
     return { id, identifier: phone.identifier, name: phone.name, push_credentials: phone.credentials };
   }
 
-  #events(phone, headers, response) {
-    const waiting = [...this.logins.values()].filter((login) => login.phone === phone && login.state === 'pending').map(({ payload }) => payload);
-    if (headers.accept === 'application/json') return waiting;
+  #events(phone, response) {
     if (this.transport === 'none') throw new Fault(502, 'no_streams_here');
     response.writeHead(200, { ...CORS, 'content-type': 'text/event-stream' });
     response.write(': hello\n\n');
-    for (const payload of waiting) response.write(`event: push\ndata: ${JSON.stringify(payload)}\n\n`);
     this.#streams.set(phone.id, response);
+    this.tell(phone);
     response.on('close', () => this.#streams.get(phone.id) === response && this.#streams.delete(phone.id));
     return 'streaming';
   }

@@ -141,8 +141,8 @@ export async function events(push: PushAccount, signal: AbortSignal): Promise<Re
 
 /** The logins that wait now, where streams do not come through. */
 export async function pending(push: PushAccount): Promise<unknown[]> {
-  const reply = await call('GET', `${deviceUrl(push)}/events`, await deviceToken(push), undefined, { accept: 'application/json' });
-  return Array.isArray(reply) ? reply : Array.isArray(reply.pending) ? reply.pending : [];
+  const reply = await call('GET', `${deviceUrl(push)}/pending`, await deviceToken(push));
+  return Array.isArray(reply) ? reply : [];
 }
 
 /** A member that is an object, or (as through Google's service) the JSON text of one. */

@@ -1,8 +1,8 @@
 // Logins that wait for this phone: how it hears of them, and how it answers.
 
 import { consent, events, GuardianError, pending, readRequest, resolve, type Answer } from './guardian';
-import { readEvents } from './sse';
-import { account, accounts, addRequest, changeAccount, changeRequest, request, type Account, type LoginRequest, type RequestState } from './store';
+import { readEvents, type ServerEvent } from './sse';
+import { account, accounts, addRequest, changeAccount, changeRequest, request, requests, type Account, type LoginRequest, type RequestState } from './store';
 
 /** A stream that says nothing for longer than two heartbeats of the server is dead, whatever the browser believes. */
 const SILENCE_MS = 60_000;
@@ -40,17 +40,23 @@ function outcomeOf(error: unknown, heard: LoginRequest): Outcome {
   return 'unknown';
 }
 
+/** Logins whose answer is on its way: that the server lists them no more is our doing. */
+const answering = new Set<string>();
+
 /** Sends the answer of this person; what became of it is kept with the login. */
 export async function answer(id: string, given: Answer & { report?: boolean }): Promise<Outcome> {
   const heard = await request(id);
   const owner = heard && (await account(heard.accountId));
   if (!heard || !owner?.push) return 'gone';
   if (heard.state !== 'pending') return heard.state;
+  answering.add(id);
   let outcome: Outcome = given.accepted ? 'allowed' : given.report ? 'reported' : 'denied';
   try {
     await resolve(owner.push, heard, given.report ? { ...given, reason: 'hack' } : given);
   } catch (error) {
     outcome = outcomeOf(error, heard);
+  } finally {
+    answering.delete(id);
   }
   if (outcome === 'gone') await changeAccount(owner.id, (old) => ({ ...old, push: old.push && { ...old.push, gone: true } }));
   if (outcome !== 'network' && outcome !== 'unknown')
@@ -81,7 +87,7 @@ async function readStream(owner: Account, signal: AbortSignal, heard: (login: Lo
     const response = await events(owner.push!, stop.signal);
     if (response.status === 404 || response.status === 401) throw new GuardianError(response.status, 'enrollment_not_found');
     if (!response.ok || !response.body) return false;
-    await readEvents(response, ({ event, data }) => void takeEvent(event, data, heard), alive);
+    await readEvents(response, (event) => void takeEvent(owner, event, heard), alive);
   } catch (error) {
     if (error instanceof GuardianError) throw error;
   } finally {
@@ -91,21 +97,30 @@ async function readStream(owner: Account, signal: AbortSignal, heard: (login: Lo
   return cameThrough;
 }
 
-async function takeEvent(event: string, data: string, heard: (login: LoginRequest) => void): Promise<void> {
-  let payload;
+/** `open` carries all logins that wait for this phone; which of those known here are not among them were answered elsewhere. */
+async function takeOpen(owner: Account, open: unknown[], heard: (login: LoginRequest) => void): Promise<void> {
+  for (const payload of open) {
+    const login = await take(payload);
+    if (login) heard(login);
+  }
+  const waiting = new Set(open.map((payload) => (payload as { c?: unknown } | null)?.c));
+  for (const login of await requests()) {
+    if (login.accountId !== owner.id || login.state !== 'pending' || waiting.has(login.id) || answering.has(login.id)) continue;
+    const state = login.until <= Date.now() ? 'expired' : 'elsewhere';
+    await changeRequest(login.id, { state });
+    heard({ ...login, state });
+  }
+}
+
+async function takeEvent(owner: Account, { event, data }: ServerEvent, heard: (login: LoginRequest) => void): Promise<void> {
+  if (event !== 'open') return;
+  let open;
   try {
-    payload = JSON.parse(data);
+    open = JSON.parse(data);
   } catch {
     return;
   }
-  if (event === 'resolved') {
-    const open = typeof payload?.c === 'string' ? await request(payload.c) : undefined;
-    if (open?.state !== 'pending') return;
-    await changeRequest(open.id, { state: 'elsewhere' });
-    return heard({ ...open, state: 'elsewhere' });
-  }
-  const login = await take(payload);
-  if (login) heard(login);
+  if (Array.isArray(open)) await takeOpen(owner, open, heard);
 }
 
 /** Listens for one account until `signal`: by its stream, and where streams do not come through by asking. */
@@ -116,11 +131,10 @@ export async function listen(owner: Account, signal: AbortSignal, heard: (login:
       const cameThrough = await readStream(owner, signal, heard);
       if (cameThrough) delay = 1000;
       if (signal.aborted) return;
-      for (const payload of cameThrough ? [] : await pending(owner.push!)) {
-        const login = await take(payload);
-        if (login) heard(login);
+      if (!cameThrough) {
+        await takeOpen(owner, await pending(owner.push!), heard);
+        delay = POLL_MS;
       }
-      if (!cameThrough) delay = POLL_MS;
     } catch (error) {
       if (error instanceof GuardianError && error.status === 404) return void (await markGone(owner));
       delay = Math.min(delay * 2, LONGEST_WAIT_MS);
