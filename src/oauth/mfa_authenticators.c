@@ -18,16 +18,27 @@ static void add_channel(yyjson_mut_doc *doc, yyjson_mut_val *entry, const struct
     }
 }
 
-static void add(struct mfa_call *call, yyjson_mut_doc *doc, const struct authenticator *authenticator)
+static void add_entry(yyjson_mut_doc *doc, const char *id, const struct authenticator *authenticator,
+                      const char *kind, struct arena *arena)
 {
-    const char *kind = authenticator->kind;
     bool is_named_by_kind = strcmp(kind, "otp") == 0 || strcmp(kind, "recovery-code") == 0;
     yyjson_mut_val *entry = yyjson_mut_arr_add_obj(doc, yyjson_mut_doc_get_root(doc));
-    json_set_text(doc, entry, "id", mfa_api_id(call->arena, authenticator));
+    json_set_text(doc, entry, "id", id);
     json_set_text(doc, entry, "authenticator_type", is_named_by_kind ? kind : "oob");
     json_set_bool(doc, entry, "active", authenticator->confirmed);
-    add_channel(doc, entry, authenticator, call->arena);
+    if (!is_named_by_kind)
+        add_channel(doc, entry, authenticator, arena);
     json_set_text(doc, entry, "type", mfa_api_type(kind));
+}
+
+/* A phone comes with the one-time codes that it makes. */
+static void add(struct mfa_call *call, yyjson_mut_doc *doc, const struct authenticator *authenticator)
+{
+    struct arena *arena = call->arena;
+    const char *twin = mfa_api_twin_id(call, authenticator);
+    add_entry(doc, mfa_api_id(arena, authenticator), authenticator, authenticator->kind, arena);
+    if (twin != NULL)
+        add_entry(doc, twin, authenticator, "otp", arena);
 }
 
 void endpoint_mfa_authenticators(struct http_exchange *x)
@@ -61,7 +72,7 @@ void endpoint_mfa_authenticator_delete(struct http_exchange *x)
         return;
     enum db_result result = DB_NOT_FOUND;
     for (size_t i = 0; i < call.all_count; i++)
-        if (strcmp(mfa_api_id(x->arena, &call.all[i]), name) == 0)
+        if (mfa_api_is_named(&call, &call.all[i], name))
             result = remove_authenticator(&call, call.all[i].id);
     if (result == DB_OK)
         http_reply_empty(x, 204);

@@ -306,6 +306,20 @@ const char *mfa_api_type(const char *kind)
     return kind;
 }
 
+const char *mfa_api_twin_id(const struct mfa_call *call, const struct authenticator *authenticator)
+{
+    if (strcmp(authenticator->kind, "push") != 0 || authenticator->secret.size == 0 ||
+        !mfa_factor_enabled(&call->settings, "otp"))
+        return NULL;
+    return arena_printf(call->arena, "totp|%s", authenticator->id);
+}
+
+bool mfa_api_is_named(const struct mfa_call *call, const struct authenticator *authenticator, const char *id)
+{
+    const char *twin = mfa_api_twin_id(call, authenticator);
+    return strcmp(mfa_api_id(call->arena, authenticator), id) == 0 || (twin != NULL && strcmp(twin, id) == 0);
+}
+
 /* --- refusals --- */
 
 /* Whatever else holds, nobody goes on guessing with the token that met the limit. */

@@ -67,6 +67,11 @@ void mfa_call_keep_recovery_code(struct mfa_call *call, const char *code);
 /* How the MFA API names an authenticator: "totp|dev_…", "sms|dev_…"; and its kind: "otp", "phone", "push-notification". */
 const char *mfa_api_id(struct arena *arena, const struct authenticator *authenticator) NODISCARD;
 const char *mfa_api_type(const char *kind) NODISCARD;
+/* The name of the one-time codes that a phone makes beside its answers, where that factor is on; else NULL. */
+const char *mfa_api_twin_id(const struct mfa_call *call, const struct authenticator *authenticator) NODISCARD;
+/* Whether `id` is either name of that authenticator. */
+bool mfa_api_is_named(const struct mfa_call *call, const struct authenticator *authenticator,
+                      const char *id) NODISCARD;
 
 /*
  * Answers for a factor's refusal; `wrong` describes a wrong code. With FACTOR_TOO_MANY the mfa_token has ended (known-faults

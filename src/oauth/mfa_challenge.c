@@ -39,23 +39,30 @@ static bool read_wish(struct token_request *request, struct wish *wish)
     return true;
 }
 
+/* Whether that authenticator will do, and, of a phone, whether by its one-time code. */
 static bool is_wished(struct mfa_call *call, const struct wish *wish,
-                      const struct authenticator *authenticator)
+                      const struct authenticator *authenticator, bool *by_code)
 {
-    bool is_otp = strcmp(authenticator->kind, "otp") == 0;
+    const char *twin = mfa_api_twin_id(call, authenticator);
+    *by_code = strcmp(authenticator->kind, "otp") == 0;
     if (strcmp(authenticator->kind, "recovery-code") == 0)
         return false;
-    if (wish->authenticator_id != NULL)
-        return strcmp(mfa_api_id(call->arena, authenticator), wish->authenticator_id) == 0;
-    return is_otp ? wish->otp : wish->oob;
+    if (wish->authenticator_id != NULL) {
+        *by_code |= twin != NULL && strcmp(twin, wish->authenticator_id) == 0;
+        return mfa_api_is_named(call, authenticator, wish->authenticator_id);
+    }
+    if (!*by_code && wish->oob)
+        return true;
+    *by_code |= twin != NULL;
+    return *by_code && wish->otp;
 }
 
 /* The factor that was used last comes first. NULL where the answer is made. */
-static const struct authenticator *choose(struct mfa_call *call, const struct wish *wish)
+static const struct authenticator *choose(struct mfa_call *call, const struct wish *wish, bool *by_code)
 {
     const struct mfa_choice *choice = &call->choice;
     for (size_t i = 0; i < choice->enrolled_count; i++)
-        if (is_wished(call, wish, &choice->enrolled[i]))
+        if (is_wished(call, wish, &choice->enrolled[i], by_code))
             return &choice->enrolled[i];
     if (choice->enrolled_count == 0)
         mfa_call_refuse(call, FACTOR_NOT_ENROLLED, 0, "");
@@ -104,15 +111,17 @@ static void reply(struct mfa_call *call, const struct authenticator *authenticat
     http_reply_json(call->x, 200, doc);
 }
 
-static void challenge(struct mfa_call *call, const struct authenticator *authenticator)
+static void challenge(struct mfa_call *call, const struct authenticator *authenticator, bool by_code)
 {
     int64_t retry_ms = 0;
     const char *oob_code = NULL;
-    bool is_otp = strcmp(authenticator->kind, "otp") == 0;
-    enum factor_result result = mfa_challenge(&call->factor, authenticator, &retry_ms);
+    /* A phone whose code is wished is not asked. */
+    enum factor_result result = by_code && is_push(authenticator)
+                                    ? FACTOR_OK
+                                    : mfa_challenge(&call->factor, authenticator, &retry_ms);
     if (result != FACTOR_OK)
         mfa_call_refuse(call, result, retry_ms, "");
-    else if (is_otp || make_oob_code(call, authenticator, &oob_code))
+    else if (by_code || make_oob_code(call, authenticator, &oob_code))
         reply(call, authenticator, oob_code);
     else
         oauth_fail_internally(call->x);
@@ -134,7 +143,8 @@ void endpoint_mfa_challenge(struct http_exchange *x)
     db_end(&tx);
     if (!known || !mfa_call_open_form(&request, &call) || !read_wish(&request, &wish))
         return;
-    const struct authenticator *authenticator = choose(&call, &wish);
+    bool by_code = false;
+    const struct authenticator *authenticator = choose(&call, &wish, &by_code);
     if (authenticator != NULL)
-        challenge(&call, authenticator);
+        challenge(&call, authenticator, by_code);
 }

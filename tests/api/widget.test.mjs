@@ -151,7 +151,7 @@ test('pages of other origins may ask', async () => {
     assert.equal(response.headers.get('access-control-allow-origin'), '*');
     assert.equal(
       response.headers.get('access-control-allow-headers'),
-      'authorization, content-type, accept, x-global-tracking-id',
+      'authorization, content-type, accept, auth0-client, mfa-dpop, x-global-tracking-id',
     );
     assert.match(response.headers.get('access-control-expose-headers') ?? '', /X-RateLimit-Reset/);
   }

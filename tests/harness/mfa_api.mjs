@@ -115,7 +115,10 @@ export async function logEntry(server, user, type) {
 
 export const someName = () => `nobody-${randomBytes(6).toString('hex')}@example.test`;
 
-/** A phone of the user, as if it had been enrolled; this is the store's view of it, for tests of who waits for its answers. */
+/**
+ * A phone of the user, as the store sees one that was enrolled; for servers that no phone reaches. And its answer to what it is
+ * asked.
+ */
 export async function addPhone(server, user) {
   const id = `dev_${randomBytes(8).toString('hex')}`;
   const doc = JSON.stringify({
@@ -133,21 +136,6 @@ export async function addPhone(server, user) {
   return id;
 }
 
-/** Confirms the pending phone, as the one that scanned its QR code does. */
-export const confirmPhone = (server, id) =>
-  sql(
-    server,
-    `UPDATE authenticators SET status = 'confirmed', confirmed_at = ${server.now()} WHERE id = '${id.split('|').at(-1)}'`,
-  );
-
-/** What the phone of the user is asked now; and its answer to that. */
-export const questionTo = async (server, user) => {
-  const row = await sql(
-    server,
-    `SELECT doc FROM push_challenges WHERE user_id = '${user.user_id}' AND status = 'pending' ORDER BY created_at DESC LIMIT 1`,
-  );
-  return row ? JSON.parse(row) : undefined;
-};
 export const answerPush = (server, user, status) =>
   sql(
     server,
