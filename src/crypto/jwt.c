@@ -5,6 +5,7 @@
 #include "crypto/digest.h"
 
 #include <math.h>
+#include <openssl/pem.h>
 #include <string.h>
 
 enum { TOKEN_MAXIMUM_BYTES = 16 * 1024 };
@@ -12,13 +13,14 @@ enum { TOKEN_MAXIMUM_BYTES = 16 * 1024 };
 /* Above 2^53 a number is no longer exact in every reader; no time of ours comes near. */
 static const double time_maximum = 9007199254740992.0;
 
+enum { LARGEST_SIGNATURE_BYTES = 1024 };
 enum { BASE64URL_ROOM = 16 /* over 4/3 of a text: rounding, a dot, NUL */ };
 
 /* Starts a token: base64url(header).base64url(claims), the text that is signed, with room for a signature behind it. */
 static struct buffer begin_token(struct arena *arena, const char *header, yyjson_mut_val *claims)
 {
     const char *payload = json_write_mut(arena, claims);
-    size_t most = (strlen(header) + strlen(payload) + SIGNING_KEY_SIGNATURE_BYTES) * 4 / 3 + BASE64URL_ROOM;
+    size_t most = (strlen(header) + strlen(payload) + LARGEST_SIGNATURE_BYTES) * 4 / 3 + BASE64URL_ROOM;
     struct buffer token = buffer_create(arena, most);
     buffer_add(&token, base64url_encode(arena, bytes_of_text(header)));
     buffer_add_char(&token, '.');
@@ -59,6 +61,46 @@ char *jwt_sign_hs512(struct arena *arena, struct bytes key, yyjson_mut_val *clai
     uint8_t mac[64];
     hmac_sha512(key, bytes_of_text(buffer_text(&token)), mac);
     return end_token(arena, &token, (struct bytes){.data = mac, .size = sizeof mac});
+}
+
+static const char *header_of(struct arena *arena, const char *alg, const char *kid)
+{
+    yyjson_mut_doc *header = json_new_object(arena);
+    yyjson_mut_val *root = yyjson_mut_doc_get_root(header);
+    json_set_text(header, root, "alg", alg);
+    json_set_text(header, root, "typ", "JWT");
+    json_set_text(header, root, "kid", kid);
+    return json_write_doc(arena, header);
+}
+
+char *jwt_sign_es256(struct arena *arena, const struct p256_pair *key, const char *kid,
+                     yyjson_mut_val *claims)
+{
+    struct buffer token = begin_token(arena, header_of(arena, "ES256", kid), claims);
+    uint8_t signature[P256_SIGNATURE_BYTES];
+    if (!p256_sign(key, bytes_of_text(buffer_text(&token)), signature))
+        return NULL;
+    return end_token(arena, &token, (struct bytes){.data = signature, .size = sizeof signature});
+}
+
+char *jwt_sign_rs256_pem(struct arena *arena, const char *pem, const char *kid, yyjson_mut_val *claims)
+{
+    struct buffer token = begin_token(arena, header_of(arena, "RS256", kid), claims);
+    struct bytes text = bytes_of_text(buffer_text(&token));
+    uint8_t signature[LARGEST_SIGNATURE_BYTES];
+    size_t size = sizeof signature;
+    static const char no_password[] = "";
+    BIO *reader = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(reader, NULL, NULL, (void *)(uintptr_t)no_password);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool is_signed = key != NULL && EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) >= 2048 &&
+                     EVP_PKEY_get_size(key) <= LARGEST_SIGNATURE_BYTES &&
+                     EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+                     EVP_DigestSign(context, signature, &size, text.data, text.size) == 1;
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    BIO_free(reader);
+    return is_signed ? end_token(arena, &token, (struct bytes){.data = signature, .size = size}) : NULL;
 }
 
 /* One part of a token as a JSON object. */

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "crypto/jwk.h"
+#include "crypto/p256.h"
 #include "json/json.h"
 
 /* Signs the claims (an object) by RS256 with header {"alg","typ","kid"}; `typ` is "JWT" or "at+jwt". */
@@ -15,6 +16,15 @@ char *jwt_sign_rs256(struct arena *arena, const struct signing_key *key, const c
 /* Signs by HS256, or HS512, without a kid. */
 char *jwt_sign_hs256(struct arena *arena, struct bytes key, yyjson_mut_val *claims) NODISCARD;
 char *jwt_sign_hs512(struct arena *arena, struct bytes key, yyjson_mut_val *claims) NODISCARD;
+
+/*
+ * Signs as a stranger's client, for others' services: by ES256, with a kid where it is not NULL; and by RS256 with a private
+ * key as PEM (PKCS#8 or PKCS#1, not encrypted, 2048 to 8192 bits). NULL where the key is none, or OpenSSL fails.
+ */
+char *jwt_sign_es256(struct arena *arena, const struct p256_pair *key, const char *kid,
+                     yyjson_mut_val *claims) NODISCARD;
+char *jwt_sign_rs256_pem(struct arena *arena, const char *pem, const char *kid,
+                         yyjson_mut_val *claims) NODISCARD;
 
 /* A token taken apart; nothing is verified yet. Members are refused twice, also in the header. */
 struct jwt {
