@@ -9,6 +9,8 @@
 #include "cli/metrics.h"
 #include "cli/notify_socket.h"
 #include "http/server.h"
+#include "mfa/push.h"
+#include "notify/push.h"
 #include "store/signal.h"
 #include "tenant/tenant.h"
 
@@ -101,6 +103,7 @@ static bool start(struct serving *serving, const char **error)
     serving->tenant = tenant_open(config, arena_strdup(serving->arena, executable), serving->arena, error);
     if (serving->tenant == NULL)
         return false;
+    notifier_on_dead_token(serving->tenant->notifier, push_token_is_dead, serving->tenant);
     serving->router = make_router(config);
     struct http_server_config listener = {.listen = config->listen,
                                           .loops = LOOPS,

@@ -74,6 +74,8 @@ enum db_result push_device_update(struct db_tx *tx, struct arena *arena,
 /* Its push service said that the token is no more. Keeps it as it is where the token was changed meanwhile. */
 enum db_result push_device_retire(struct db_tx *tx, struct arena *arena, const struct keyring *keyring,
                                   const char *authenticator_id, const char *token) NODISCARD;
+/* The same in a write of its own: what the notifier calls (notifier_on_dead_token), with the tenant as its context. */
+void push_token_is_dead(void *tenant, const char *authenticator_id, const char *token);
 
 /* What a push carries, by the keys of ../protocol/guardian.md A5 (dai txtkn c d sh txlnkid s l), for any transport. */
 yyjson_mut_val *push_payload(struct tenant *tenant, struct arena *arena, yyjson_mut_doc *doc,

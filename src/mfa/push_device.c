@@ -76,6 +76,19 @@ enum db_result push_device_retire(struct db_tx *tx, struct arena *arena, const s
     return store_doc(tx, arena, &device, doc);
 }
 
+void push_token_is_dead(void *context, const char *authenticator_id, const char *token)
+{
+    struct tenant *tenant = context;
+    struct arena *arena = arena_create();
+    struct db_tx *tx;
+    if (db_begin_write(tenant->db, &tx) == DB_OK) {
+        if (push_device_retire(tx, arena, tenant->keyring, authenticator_id, token) != DB_OK ||
+            db_commit(&tx) != DB_OK)
+            db_rollback(&tx);
+    }
+    arena_destroy(&arena);
+}
+
 bool push_knows_numbers(const struct authenticator *phone)
 {
     const char *service = json_text(json_member(phone->doc, "push_credentials"), "service");

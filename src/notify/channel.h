@@ -33,7 +33,8 @@ struct notifier_config {
     const char *smtp_url;
     const char *mail_from;   /* "Acme <login@acme.test>", or the bare address */
     const char *twilio_url;  /* NULL: https://api.twilio.com; tests have one of their own */
-    struct log_writer *logs; /* of the tenant, for messages given up (log code fn); may be NULL */
+    const char *issuer;      /* whom push services may turn to (VAPID's sub); NULL: nobody is named */
+    struct log_writer *logs; /* of the tenant, for messages given up (fn, gd_send_pn_failure); may be NULL */
 };
 
 struct notifier *notifier_start(struct db *db, const struct keyring *keyring, struct http_client *http,

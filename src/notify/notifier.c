@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct notifier *notifier_start(struct db *db, const struct keyring *keyring, struct http_client *http,
                                 const struct notifier_config *config)
@@ -22,6 +23,7 @@ struct notifier *notifier_start(struct db *db, const struct keyring *keyring, st
         .smtp_url = arena_strdup(notifier->arena, config->smtp_url),
         .mail_from = arena_strdup(notifier->arena, config->mail_from),
         .twilio_url = arena_strdup(notifier->arena, config->twilio_url),
+        .issuer = arena_strdup(notifier->arena, config->issuer),
         .logs = config->logs,
     };
 
@@ -31,7 +33,8 @@ struct notifier *notifier_start(struct db *db, const struct keyring *keyring, st
     pthread_mutex_init(&notifier->lock, NULL);
     pthread_cond_init(&notifier->wake, &steady);
     pthread_condattr_destroy(&steady);
-    if (pthread_create(&notifier->sender, NULL, queue_sender, notifier) != 0)
+    if (pthread_create(&notifier->sender, NULL, queue_sender, notifier) != 0 ||
+        pthread_create(&notifier->push_sender, NULL, push_queue_sender, notifier) != 0)
         abort();
     return notifier;
 }
@@ -44,9 +47,10 @@ void notifier_stop(struct notifier **notifier_pointer)
         return;
     pthread_mutex_lock(&notifier->lock);
     notifier->stopping = true;
-    pthread_cond_signal(&notifier->wake);
+    pthread_cond_broadcast(&notifier->wake);
     pthread_mutex_unlock(&notifier->lock);
     pthread_join(notifier->sender, NULL);
+    pthread_join(notifier->push_sender, NULL);
     pthread_cond_destroy(&notifier->wake);
     pthread_mutex_destroy(&notifier->lock);
     arena_destroy(&notifier->arena);
@@ -56,8 +60,44 @@ void notifier_stop(struct notifier **notifier_pointer)
 void notify_wake(struct notifier *notifier)
 {
     pthread_mutex_lock(&notifier->lock);
-    notifier->woken = true;
-    pthread_cond_signal(&notifier->wake);
+    notifier->woken = notifier->push_woken = true;
+    pthread_cond_broadcast(&notifier->wake);
+    pthread_mutex_unlock(&notifier->lock);
+}
+
+bool notifier_wait(struct notifier *notifier, bool *woken, int64_t most_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += most_ms / 1000;
+    until.tv_nsec += most_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&notifier->lock);
+    int waited = 0;
+    while (!*woken && !notifier->stopping && waited == 0)
+        waited = pthread_cond_timedwait(&notifier->wake, &notifier->lock, &until);
+    *woken = false;
+    bool stopping = notifier->stopping;
+    pthread_mutex_unlock(&notifier->lock);
+    return !stopping;
+}
+
+bool notifier_is_stopping(struct notifier *notifier)
+{
+    pthread_mutex_lock(&notifier->lock);
+    bool stopping = notifier->stopping;
+    pthread_mutex_unlock(&notifier->lock);
+    return stopping;
+}
+
+void notifier_on_dead_token(struct notifier *notifier, notifier_dead_token dead_token, void *context)
+{
+    pthread_mutex_lock(&notifier->lock);
+    notifier->dead_token = dead_token;
+    notifier->dead_token_context = context;
     pthread_mutex_unlock(&notifier->lock);
 }
 

@@ -3,6 +3,7 @@
 #define COUNTERSIGN_NOTIFY_NOTIFIER_H
 
 #include "notify/channel.h"
+#include "notify/push.h"
 #include "json/json.h"
 
 #include <pthread.h>
@@ -21,11 +22,19 @@ struct notifier {
     struct notifier_config config;
 
     pthread_t sender;
-    pthread_mutex_t lock; /* guards the two below */
+    pthread_t push_sender;
+    pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t wake;
     bool woken;
+    bool push_woken;
     bool stopping;
+    notifier_dead_token dead_token; /* NULL: nobody asks */
+    void *dead_token_context;
 };
+
+/* Waits until `woken` is set (and clears it), the time is over, or the notifier stops: then false. */
+bool notifier_wait(struct notifier *notifier, bool *woken, int64_t most_ms) NODISCARD;
+bool notifier_is_stopping(struct notifier *notifier) NODISCARD;
 
 extern const struct channel twilio_channel;
 extern const struct channel webhook_channel;
@@ -34,5 +43,7 @@ extern const struct channel outbox_channel;
 
 /* The sender thread of queue.c; the argument is the notifier. */
 void *queue_sender(void *notifier);
+/* The same of push_queue.c. */
+void *push_queue_sender(void *notifier);
 
 #endif

@@ -155,6 +155,7 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
                                           .smtp_url = config->smtp_url,
                                           .mail_from = config->mail_from,
                                           .twilio_url = config->twilio_url,
+                                          .issuer = config->issuer,
                                           .logs = tenant->logs,
                                       });
     if (tenant->passwords == NULL || tenant->http == NULL || tenant->logs == NULL ||
