@@ -1,6 +1,7 @@
 #include "guardian/phone.h"
 
 #include "guardian/routes.h"
+#include "notify/push.h"
 
 bool phone_body(struct http_exchange *x, yyjson_val **body)
 {
@@ -50,6 +51,8 @@ void phone_tenant_info(struct http_exchange *x)
     json_set_text(doc, root, "name", tenant_name(tenant, x->arena));
     json_set_text(doc, root, "friendly_name", tenant_friendly_name(tenant, tx, x->arena));
     db_end(&tx);
+    /* Ours, for our own phone: what it subscribes to pushes with. */
+    json_set_text(doc, root, "vapid_key", notifier_web_push_key(tenant->notifier, x->arena));
     http_reply_json(x, 200, doc);
 }
 
