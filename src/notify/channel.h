@@ -33,6 +33,7 @@ struct notifier_config {
     const char *smtp_url;
     const char *mail_from;   /* "Acme <login@acme.test>", or the bare address */
     const char *twilio_url;  /* NULL: https://api.twilio.com; tests have one of their own */
+    const char *fcm_url;     /* NULL: https://fcm.googleapis.com; likewise */
     const char *issuer;      /* whom push services may turn to (VAPID's sub); NULL: nobody is named */
     struct log_writer *logs; /* of the tenant, for messages given up (fn, gd_send_pn_failure); may be NULL */
 };

@@ -23,6 +23,7 @@ struct notifier *notifier_start(struct db *db, const struct keyring *keyring, st
         .smtp_url = arena_strdup(notifier->arena, config->smtp_url),
         .mail_from = arena_strdup(notifier->arena, config->mail_from),
         .twilio_url = arena_strdup(notifier->arena, config->twilio_url),
+        .fcm_url = arena_strdup(notifier->arena, config->fcm_url),
         .issuer = arena_strdup(notifier->arena, config->issuer),
         .logs = config->logs,
     };
@@ -54,6 +55,7 @@ void notifier_stop(struct notifier **notifier_pointer)
     pthread_cond_destroy(&notifier->wake);
     pthread_mutex_destroy(&notifier->lock);
     arena_destroy(&notifier->arena);
+    explicit_bzero(&notifier->push_cache, sizeof notifier->push_cache);
     free(notifier);
 }
 

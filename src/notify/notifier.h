@@ -14,6 +14,13 @@ enum {
     NOTIFY_LARGEST_ANSWER = 65536 /* of a provider */
 };
 
+/* What the push thread keeps between messages; nobody else looks at it. */
+struct push_cache {
+    char fcm_account[65]; /* hash of the service account that the token is for */
+    char fcm_token[4096];
+    int64_t fcm_until; /* ms */
+};
+
 struct notifier {
     struct db *db;
     const struct keyring *keyring;
@@ -23,6 +30,7 @@ struct notifier {
 
     pthread_t sender;
     pthread_t push_sender;
+    struct push_cache push_cache;
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t wake;
     bool woken;

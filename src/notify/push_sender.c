@@ -11,8 +11,10 @@ enum { RETRY_AFTER_MOST_S = 3600 };
 
 static const struct push_sender *sender_of(const char *service)
 {
-    if (service != NULL && strcmp(service, "WEBPUSH") == 0)
+    if (strcmp(service, "WEBPUSH") == 0)
         return &web_push_sender;
+    if (strcmp(service, "GCM") == 0 || strcmp(service, "FCM") == 0)
+        return &fcm_sender;
     return NULL;
 }
 
@@ -20,8 +22,7 @@ const struct push_sender *push_choose(struct push_job *job)
 {
     const struct push_sender *sender = sender_of(job->message->service);
     if (sender == NULL) {
-        job->reason = arena_printf(job->arena, "no sender for the service %s",
-                                   job->message->service != NULL ? job->message->service : "");
+        job->reason = arena_printf(job->arena, "no sender for the service %.32s", job->message->service);
         return NULL;
     }
     if (sender->settings == NULL)

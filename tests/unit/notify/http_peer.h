@@ -36,7 +36,6 @@ static const char *http_peer_header(const struct http_peer_request *request, con
 
 static void http_peer_serve(struct peer *peer, FILE *in, FILE *out)
 {
-    (void)peer;
     unsigned number = atomic_load(&http_peer_count);
     struct http_peer_request *request = &http_peer_requests[number % HTTP_PEER_REQUESTS];
     char line[8192];
@@ -52,6 +51,7 @@ static void http_peer_serve(struct peer *peer, FILE *in, FILE *out)
     if (size > sizeof request->body - 1)
         return;
     request->size = fread(request->body, 1, size, in);
+    peer_hear(peer, request->line);
     const char *answer = http_peer_answer(number, request);
     atomic_fetch_add(&http_peer_count, 1);
     fprintf(out, "HTTP/1.1 %s", answer);
