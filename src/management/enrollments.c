@@ -138,6 +138,8 @@ static void read_enrollment(struct call *call)
     json_set_text(doc, root, "id", authenticator.id);
     json_set_text(doc, root, "status", authenticator.confirmed ? "confirmed" : "pending");
     const char *phone = json_text(authenticator.doc, "phone_number");
+    json_set_text(doc, root, "name", json_text(authenticator.doc, "name"));
+    json_set_text(doc, root, "identifier", json_text(authenticator.doc, "identifier"));
     json_set_text(doc, root, "phone_number", phone != NULL ? mask_phone(call->arena, phone) : NULL);
     enrollment_times(call->arena, doc, root, &authenticator);
     http_reply_json(call->x, 200, doc);

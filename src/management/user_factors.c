@@ -50,14 +50,20 @@ static void add_enrollment(struct call *call, yyjson_mut_doc *doc, const struct 
 {
     yyjson_mut_val *shown = yyjson_mut_arr_add_obj(doc, yyjson_mut_doc_get_root(doc));
     const char *phone = json_text(authenticator->doc, "phone_number");
-    const char *type = phone != NULL ? "sms" : "authenticator";
     const char *masked = phone != NULL ? mask_phone(call->arena, phone) : NULL;
+    bool is_push = strcmp(authenticator->kind, "push") == 0;
+    const char *type = phone != NULL ? "sms" : "authenticator";
     json_set_text(doc, shown, "id", authenticator->id);
     json_set_text(doc, shown, "status", authenticator->confirmed ? "confirmed" : "pending");
-    json_set_text(doc, shown, "type", type);
-    json_set_text(doc, shown, "name", masked);
-    json_set_text(doc, shown, "phone_number", masked);
-    json_set_text(doc, shown, "auth_method", type);
+    json_set_text(doc, shown, "type", is_push ? "pn" : type);
+    json_set_text(doc, shown, "name", is_push ? json_text(authenticator->doc, "name") : masked);
+    if (is_push) {
+        json_set_text(doc, shown, "identifier", json_text(authenticator->doc, "identifier"));
+        json_set(doc, shown, "phone_number", yyjson_mut_null(doc));
+    } else {
+        json_set_text(doc, shown, "phone_number", masked);
+    }
+    json_set_text(doc, shown, "auth_method", is_push ? "guardian" : type);
     enrollment_times(call->arena, doc, shown, authenticator);
 }
 
