@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const struct factor *const factors[] = {&otp_factor, &sms_factor, &recovery_factor};
+const struct factor *const factors[] = {&push_factor, &otp_factor, &sms_factor, &recovery_factor};
 const size_t factors_count = ARRAY_LENGTH(factors);
 
 const struct factor *factor_by_name(const char *name)

@@ -89,8 +89,10 @@ static enum factor_result send_message(struct factor_call *call, const struct fa
     struct try try = {.factor = factor, .authenticator = *authenticator};
     enum factor_result result = in_write(call, take_message, &try);
     *retry_ms = try.retry_ms;
-    if (result == FACTOR_TOO_MANY_MESSAGES)
+    if (result == FACTOR_TOO_MANY_MESSAGES && strcmp(factor->kind, "phone") == 0)
         log_event(call, "limit_phone", "Too many phone messages", authenticator, NULL);
+    else if (result == FACTOR_TOO_MANY_MESSAGES)
+        log_event(call, factor->log_limited, "Guardian - Too many messages", authenticator, NULL);
     if (result != FACTOR_OK)
         return result;
     result = factor->challenge(call, authenticator);

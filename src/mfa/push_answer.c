@@ -44,6 +44,16 @@ static bool is_answer_of(struct tenant *tenant, struct arena *arena, const struc
            jwt_is_current(jwt, clock_now(), PUSH_SKEW_S) && json_member(jwt->claims, "iat") != NULL;
 }
 
+/* At most so many bytes of it, and no half characters: PostgreSQL takes none. */
+static const char *shortened(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text);
+    if (length > LONGEST_REASON)
+        for (length = LONGEST_REASON; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    return arena_strndup(arena, text, length);
+}
+
 struct answer {
     struct push_challenge challenge;
     struct authenticator phone;
@@ -71,7 +81,7 @@ static enum push_answer_result read_answer(struct tenant *tenant, const struct h
         return PUSH_BAD_ANSWER;
     const char *reason = json_text(jwt.claims, "auth0_guardian_reason");
     answer->accepted = json_bool(jwt.claims, "auth0_guardian_accepted", false);
-    answer->reason = reason != NULL ? arena_printf(x->arena, "%.*s", LONGEST_REASON, reason) : NULL;
+    answer->reason = reason != NULL ? shortened(x->arena, reason) : NULL;
     if (answer->accepted && json_bool(answer->challenge.doc, "needs_number", false) &&
         !text_equal_secret(json_text(jwt.claims, "auth0_guardian_number"),
                            json_text(answer->challenge.doc, "number"))) {
