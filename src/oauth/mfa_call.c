@@ -1,6 +1,7 @@
 #include "oauth/mfa_call.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "crypto/digest.h"
 #include "crypto/jwt.h"
@@ -332,6 +333,9 @@ static void end_token(struct mfa_call *call)
     if (result == DB_OK)
         result = db_commit(&tx);
     db_rollback(&tx);
+    /* The lock itself stands all the same, and refuses tokens that are older than it (factor_call.began_at). */
+    if (result != DB_OK && result != DB_CONFLICT)
+        LOG_WARN("oauth.mfa_token_left", LOG_TEXT("user", call->user.user_id));
 }
 
 static void set_retry_after(struct mfa_call *call, int64_t retry_ms)

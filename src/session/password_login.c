@@ -98,7 +98,7 @@ static enum db_result check_unchanged(struct attempt *attempt, struct db_tx *tx)
 {
     const char *stored = NULL;
     enum db_result result = user_password(tx, attempt->arena, attempt->login->user.user_id, &stored);
-    attempt->unchanged = result == DB_OK && strcmp(stored, attempt->hash) == 0;
+    attempt->unchanged = result == DB_OK && attempt->hash != NULL && strcmp(stored, attempt->hash) == 0;
     return result == DB_NOT_FOUND ? DB_OK : result;
 }
 
