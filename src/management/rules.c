@@ -1,5 +1,6 @@
 /* Rules, and the configuration that they read. */
 #include "management/resources.h"
+#include "rules/try.h"
 #include "store/settings.h"
 
 #include <string.h>
@@ -75,6 +76,43 @@ static const struct resource rules = {
     .before_update = check_unique,
 };
 
+/*
+ * As with Auth0, a rule that does not compile is stored. Whoever saves it is told by a header that SDKs pass by, and the
+ * tenant's log by an entry. Before the write, which must not wait for a script.
+ */
+static void warn_of_fault(struct call *call)
+{
+    const char *name = json_text(call->body, "name");
+    struct rule rule = {
+        .id = "saved", .name = name != NULL ? name : "rule", .script = json_text(call->body, "script")};
+    yyjson_val *fault = rule.script != NULL ? rules_check(call->tenant->scripts, call->arena, &rule) : NULL;
+    if (fault == NULL)
+        return;
+    const char *message = json_text(fault, "message");
+    char *text = arena_printf(call->arena, "%s at line %lld: %s", json_text(fault, "name"),
+                              (long long)json_int(fault, "line", 1),
+                              message != NULL ? message : "it does not compile");
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~')
+            *at = '?';
+    http_set_header(call->x, "x-countersign-warning", text);
+    tenant_log(call->tenant, call->x,
+               (struct log_entry){.type = "w",
+                                  .description = arena_printf(call->arena, "Rule %s: %s", rule.name, text)});
+}
+
+static void create_rule(struct call *call)
+{
+    warn_of_fault(call);
+    resource_create(call);
+}
+
+static void update_rule(struct call *call)
+{
+    warn_of_fault(call);
+    resource_update(call);
+}
+
 static const struct resource rules_configs = {
     .name = "rules_configs",
     .table = "rules_configs",
@@ -144,9 +182,9 @@ static void set_config(struct call *call)
 
 static const struct operation list[] = {
     {"GET", "/rules", resource_list, &rules},
-    {"POST", "/rules", resource_create, &rules},
+    {"POST", "/rules", create_rule, &rules},
     {"GET", "/rules/{id}", resource_read, &rules},
-    {"PATCH", "/rules/{id}", resource_update, &rules},
+    {"PATCH", "/rules/{id}", update_rule, &rules},
     {"DELETE", "/rules/{id}", resource_remove, &rules},
     {"GET", "/rules-configs", list_configs, &rules_configs},
     {"PUT", "/rules-configs/{key}", set_config, &rules_configs},
