@@ -14,9 +14,9 @@
  * its push service said that the token is no more); while pending: binding, provider, additional, ticket (hash), and browser
  * (true where a page shows the recovery code).
  *
- * Members of a challenge's doc: number (two digits, on the login page), needs_number (this phone has to send it), client_name,
- * ip, source {"b","os"}, location {"n","lat","long"}, locale, consent {"audience","scope","binding_message",
- * "authorization_details"}; of a refused one: reason.
+ * Members of a challenge's doc: number (two digits, on the login page), needs_number (this phone has to send it), own_phone
+ * (it is this server's own app, whose push says more), client_name, ip, source {"b","os"}, location {"n","lat","long"},
+ * locale, consent {"audience","scope","binding_message","authorization_details"}; of a refused one: reason.
  */
 #ifndef COUNTERSIGN_MFA_PUSH_H
 #define COUNTERSIGN_MFA_PUSH_H

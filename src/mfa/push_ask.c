@@ -92,6 +92,7 @@ yyjson_val *push_challenge_doc(struct factor_call *call, const struct authentica
     json_set_text(doc, root, "number", number);
     bool is_shown = call->request == NULL || !call->request->has_no_screen;
     json_set_bool(doc, root, "needs_number", is_shown && push_knows_numbers(phone));
+    json_set_bool(doc, root, "own_phone", push_knows_numbers(phone));
     json_set_text(doc, root, "client_name", call->request != NULL ? call->request->client_name : NULL);
     json_set_text(doc, root, "ip", call->x != NULL ? call->x->request.client_ip : NULL);
     json_set(doc, root, "source", source_of(call, doc));
@@ -127,8 +128,8 @@ yyjson_mut_val *push_payload(struct tenant *tenant, struct arena *arena, yyjson_
     if (location != NULL)
         json_set(doc, payload, "l", yyjson_val_mut_copy(doc, location));
     /* Ours, read by our own phone: whether it asks for the number of the login page, until when, and for what application. */
-    if (json_bool(challenge->doc, "needs_number", false)) {
-        json_set_bool(doc, payload, "nm", true);
+    if (json_bool(challenge->doc, "own_phone", false)) {
+        json_set_bool(doc, payload, "nm", json_bool(challenge->doc, "needs_number", false));
         json_set_text(doc, payload, "e", clock_iso8601(arena, challenge->expires_at));
         json_set_text(doc, payload, "app", json_text(challenge->doc, "client_name"));
         json_set_text(doc, payload, "ip", json_text(challenge->doc, "ip"));
