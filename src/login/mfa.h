@@ -36,6 +36,17 @@ struct mfa_page {
     bool has_method;             /* "mfa" has been added to the transaction's methods */
 };
 
+/* A kind of authenticator, as its pages know it. */
+struct mfa_way {
+    const char *kind;
+    const char *name;       /* the factor's, which options post as their action */
+    const char *text;       /* of the texts authenticatorNamesTEXT and authenticatorHintsTEXT */
+    const char *challenge;  /* the path that asks for it */
+    const char *enrollment; /* that begins its enrolment; NULL where it has none */
+    const char *enrolling;  /* that goes on with one that is half done */
+};
+const struct mfa_way *mfa_way_of(const char *kind) NODISCARD;
+
 enum mfa_stage {
     MFA_ASKING = 1, /* the factor has not been passed */
     MFA_KEEPING = 2 /* a recovery code waits to be kept */
@@ -58,6 +69,12 @@ const char *mfa_plain_path(struct mfa_page *page) NODISCARD;
 const struct authenticator *mfa_enrolled_of(struct mfa_page *page, const char *kind) NODISCARD;
 /* Whether a factor may be enrolled now. */
 bool mfa_may_enroll(struct mfa_page *page, const char *name) NODISCARD;
+
+/* The phone of this login's own enrolment, once it has confirmed that by itself (mfa/push.h); else NULL. */
+const char *mfa_confirmed_phone(struct mfa_page *page) NODISCARD;
+
+/* Makes the page that is shown now one that waits: it goes on by itself at a change, or after that many seconds. */
+void mfa_wait(struct mfa_page *page, int64_t seconds);
 
 /* Where the page that is shown now hears of a change (an EventSource's address, see mfa_events.c). */
 const char *mfa_events_url(struct mfa_page *page) NODISCARD;
@@ -115,6 +132,12 @@ void mfa_get_sms_enrollment_verify(struct http_exchange *x);
 void mfa_post_sms_enrollment_verify(struct http_exchange *x);
 void mfa_get_sms_challenge(struct http_exchange *x);
 void mfa_post_sms_challenge(struct http_exchange *x);
+void mfa_get_push_enrollment(struct http_exchange *x);
+void mfa_post_push_enrollment(struct http_exchange *x);
+void mfa_get_push_challenge(struct http_exchange *x);
+void mfa_post_push_challenge(struct http_exchange *x);
+void mfa_get_push_code(struct http_exchange *x);
+void mfa_post_push_code(struct http_exchange *x);
 void mfa_get_recovery_code_enrollment(struct http_exchange *x);
 void mfa_post_recovery_code_enrollment(struct http_exchange *x);
 void mfa_get_recovery_code_challenge(struct http_exchange *x);

@@ -101,11 +101,20 @@ bool mfa_open(struct http_exchange *x, struct mfa_page *page, enum mfa_stage sta
 
 /* --- where to --- */
 
-static const char *challenge_path(const char *kind)
+static const struct mfa_way ways[] = {
+    {"push", "push-notification", "Push", "/u/mfa-push-challenge", "/u/mfa-push-enrollment",
+     "/u/mfa-push-enrollment"},
+    {"otp", "otp", "OTP", "/u/mfa-otp-challenge", "/u/mfa-otp-enrollment", "/u/mfa-otp-enrollment"},
+    {"phone", "sms", "SMS", "/u/mfa-sms-challenge", "/u/mfa-sms-enrollment", "/u/mfa-sms-enrollment-verify"},
+    {"recovery-code", "recovery-code", "RecoveryCode", "/u/mfa-recovery-code-challenge", NULL, NULL},
+};
+
+const struct mfa_way *mfa_way_of(const char *kind)
 {
-    if (strcmp(kind, "otp") == 0)
-        return "/u/mfa-otp-challenge";
-    return strcmp(kind, "phone") == 0 ? "/u/mfa-sms-challenge" : "/u/mfa-recovery-code-challenge";
+    for (size_t i = 0; i < ARRAY_LENGTH(ways); i++)
+        if (strcmp(ways[i].kind, kind) == 0)
+            return &ways[i];
+    return NULL;
 }
 
 bool mfa_may_enroll(struct mfa_page *page, const char *name)
@@ -132,28 +141,37 @@ static size_t count_enrollable(struct mfa_page *page, const char **name)
     return count;
 }
 
-static const char *enrollment_path(const char *name)
+const char *mfa_confirmed_phone(struct mfa_page *page)
 {
-    return strcmp(name, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment";
+    yyjson_mut_val *enrolling = json_mut_member(page->mfa, "enrolling");
+    const char *kind = json_mut_text(enrolling, "kind"), *id = json_mut_text(enrolling, "id");
+    if (kind == NULL || id == NULL || strcmp(kind, "push") != 0)
+        return NULL;
+    for (size_t i = 0; i < page->choice.enrolled_count; i++)
+        if (strcmp(page->choice.enrolled[i].id, id) == 0)
+            return id;
+    return NULL;
 }
 
 const char *mfa_plain_path(struct mfa_page *page)
 {
+    if (mfa_confirmed_phone(page) != NULL)
+        return mfa_way_of("push")->enrollment;
     if (page->choice.enrolled_count > 0 && !page->is_ticket) {
         const char *selected = json_mut_text(page->mfa, "selected");
         for (size_t i = 0; selected != NULL && i < page->choice.enrolled_count; i++)
             if (strcmp(page->choice.enrolled[i].id, selected) == 0)
-                return challenge_path(page->choice.enrolled[i].kind);
-        return challenge_path(page->choice.enrolled[0].kind);
+                return mfa_way_of(page->choice.enrolled[i].kind)->challenge;
+        return mfa_way_of(page->choice.enrolled[0].kind)->challenge;
     }
     const char *kind = json_mut_text(json_mut_member(page->mfa, "enrolling"), "kind");
     if (kind != NULL && mfa_may_enroll(page, factor_by_kind(kind)->name))
-        return strcmp(kind, "otp") == 0 ? "/u/mfa-otp-enrollment" : "/u/mfa-sms-enrollment-verify";
+        return mfa_way_of(kind)->enrolling;
     const char *only = NULL;
     size_t count = count_enrollable(page, &only);
     if (count == 0)
         return NULL;
-    return count == 1 ? enrollment_path(only) : "/u/mfa-begin-enroll-options";
+    return count == 1 ? mfa_way_of(factor_by_name(only)->kind)->enrollment : "/u/mfa-begin-enroll-options";
 }
 
 bool mfa_asks_duo(struct mfa_page *page)

@@ -11,20 +11,13 @@ void mfa_get_start(struct http_exchange *x)
         mfa_go_on(&page);
 }
 
-static const char *screen_name_of(const struct factor *factor)
-{
-    if (strcmp(factor->name, "otp") == 0)
-        return "OTP";
-    return strcmp(factor->name, "sms") == 0 ? "SMS" : "RecoveryCode";
-}
-
 static void add_choice(struct mfa_page *page, yyjson_mut_val *list, const struct factor *factor,
                        const char *action, const char *detail)
 {
     yyjson_mut_doc *doc = page->login.variables;
     yyjson_mut_val *choice = yyjson_mut_obj(doc);
     json_set_text(doc, choice, "action", action);
-    json_set_text(doc, choice, "name", screen_name_of(factor));
+    json_set_text(doc, choice, "name", mfa_way_of(factor->kind)->text);
     json_set_text(doc, choice, "detail", detail);
     yyjson_mut_arr_append(list, choice);
 }
@@ -53,9 +46,10 @@ void mfa_get_login_options(struct http_exchange *x)
     yyjson_mut_val *list = yyjson_mut_arr(call->variables);
     for (size_t i = 0; i < page.choice.enrolled_count; i++) {
         const struct authenticator *authenticator = &page.choice.enrolled[i];
-        const char *phone = json_text(authenticator->doc, "phone_number");
+        const char *phone = json_text(authenticator->doc, "phone_number"),
+                   *name = json_text(authenticator->doc, "name");
         add_choice(&page, list, factor_by_kind(authenticator->kind), action_of(&page, i),
-                   phone != NULL ? mask_phone(call->arena, phone) : NULL);
+                   phone != NULL ? mask_phone(call->arena, phone) : name);
     }
     json_set(call->variables, call->root, "factors", list);
     json_set_bool(call->variables, call->root, "canGoBack", true);
@@ -106,10 +100,9 @@ void mfa_post_enroll_options(struct http_exchange *x)
     const char *action = login_action(&page.login);
     if (strcmp(action, "phone") == 0)
         action = "sms";
-    if (strcmp(action, "otp") == 0 && mfa_may_enroll(&page, action))
-        login_go(&page.login, "/u/mfa-otp-enrollment");
-    else if (strcmp(action, "sms") == 0 && mfa_may_enroll(&page, action))
-        login_go(&page.login, "/u/mfa-sms-enrollment");
+    const struct factor *factor = factor_by_name(action);
+    if (factor != NULL && mfa_may_enroll(&page, action))
+        login_go(&page.login, mfa_way_of(factor->kind)->enrollment);
     else
         mfa_go_on(&page);
 }

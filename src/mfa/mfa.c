@@ -312,6 +312,31 @@ enum factor_result mfa_confirm(struct factor_call *call, const char *authenticat
     return result;
 }
 
+static enum factor_result take_enrollment(struct factor_call *call, struct db_tx *tx, struct try *try)
+{
+    struct authenticator confirmed;
+    try->recovery_code = NULL;
+    enum db_result found =
+        authenticator_by_id(tx, call->arena, call->tenant->keyring, try->authenticator.id, &confirmed);
+    if (found != DB_OK)
+        return factor_result_of(found, FACTOR_NOT_ENROLLED);
+    if (strcmp(confirmed.user_id, call->user->user_id) != 0)
+        return FACTOR_NOT_ENROLLED;
+    if (!confirmed.confirmed)
+        return FACTOR_PENDING;
+    enum factor_result result = make_recovery_code(call, tx, try);
+    return result == FACTOR_OK ? store_success(call, tx, try) : result;
+}
+
+enum factor_result mfa_take_enrollment(struct factor_call *call, const char *authenticator_id,
+                                       const char **recovery_code)
+{
+    struct try try = {.authenticator = {.id = authenticator_id}};
+    enum factor_result result = in_write(call, take_enrollment, &try);
+    *recovery_code = result == FACTOR_OK ? try.recovery_code : NULL;
+    return result;
+}
+
 /* --- challenging --- */
 
 enum factor_result mfa_challenge(struct factor_call *call, const struct authenticator *authenticator,

@@ -60,6 +60,14 @@ enum factor_result mfa_confirm(struct factor_call *call, const char *authenticat
                                const char *ticket_hash, const char **recovery_code,
                                int64_t *retry_ms) NODISCARD;
 
+/*
+ * Takes what a phone has confirmed elsewhere (mfa/push.h) for whoever began it: in one write call->on_success, and the
+ * recovery code that page_shows_recovery_code had left to it (*recovery_code; NULL: none is due). FACTOR_PENDING: not
+ * confirmed yet; FACTOR_NOT_ENROLLED: it is gone.
+ */
+enum factor_result mfa_take_enrollment(struct factor_call *call, const char *authenticator_id,
+                                       const char **recovery_code) NODISCARD;
+
 /* Sends or readies a challenge: limits on messages, gd_start_auth, gd_send_sms. */
 enum factor_result mfa_challenge(struct factor_call *call, const struct authenticator *authenticator,
                                  int64_t *retry_ms) NODISCARD;

@@ -116,6 +116,9 @@ bool push_is_url(const struct tenant *tenant, struct arena *arena, const char *u
 
 /* --- waiting --- */
 
+/* Whether that phone's app asks for the number of the login page: our own, or one that enrolled an EC key. */
+bool push_knows_numbers(const struct authenticator *phone) NODISCARD;
+
 enum push_state { PUSH_NONE = 0, PUSH_PENDING = 1, PUSH_ACCEPTED = 2, PUSH_REJECTED = 3, PUSH_EXPIRED = 4 };
 
 /* The signal (store/signal.h) of what waits under that binding: "tx:" + binding. */

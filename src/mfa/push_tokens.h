@@ -33,7 +33,4 @@ enum db_result push_device_enroll(struct db_tx *tx, struct arena *arena,
                                   const struct authenticator *authenticator,
                                   const struct push_device *device) NODISCARD;
 
-/* Whether that phone's app asks for the number of the login page: our own, or one that enrolled an EC key. */
-bool push_knows_numbers(const struct authenticator *phone) NODISCARD;
-
 #endif

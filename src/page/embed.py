@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 LANGUAGES = ["en", "es", "fr", "de", "ja", "ar"]
-TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def literal(text):

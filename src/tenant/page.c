@@ -22,16 +22,16 @@ static const char *scheme_of(struct arena *arena, const char *uri)
     return length > 0 && uri[length] == ':' ? arena_strndup(arena, uri, length + 1) : "";
 }
 
-static const char *content_security_policy(struct arena *arena, const char *leads_to)
+static const char *content_security_policy(struct arena *arena, const struct page_frame *frame)
 {
     const char *more = "";
-    if (leads_to != NULL)
-        more = arena_printf(arena, " https: %s", scheme_of(arena, leads_to));
+    if (frame->leads_to != NULL)
+        more = arena_printf(arena, " https: %s", scheme_of(arena, frame->leads_to));
     return arena_printf(
         arena,
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; style-src 'self'; img-src 'self'; %sbase-uri 'none'; frame-ancestors 'none'; "
         "form-action 'self'%s",
-        more);
+        frame->waits ? "script-src 'self'; connect-src 'self'; " : "", more);
 }
 
 static const char *company_name(struct http_exchange *x)
@@ -47,7 +47,7 @@ static const char *company_name(struct http_exchange *x)
 
 static void add_headers(struct http_exchange *x, const struct page_frame *frame, const char *language)
 {
-    http_set_header(x, "Content-Security-Policy", content_security_policy(x->arena, frame->leads_to));
+    http_set_header(x, "Content-Security-Policy", content_security_policy(x->arena, frame));
     http_set_header(x, "X-Frame-Options", "deny");
     http_set_header(x, "X-Content-Type-Options", "nosniff");
     /* Not no-referrer: that would make browsers send "Origin: null" with our own forms. */

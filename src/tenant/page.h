@@ -14,6 +14,8 @@ struct page_frame {
      * besides ourselves. NULL: its forms stay here.
      */
     const char *leads_to;
+    /* Whether it runs our own wait.js, which listens for what it waits for; all other pages run no script. */
+    bool waits;
 };
 
 /* The language that such a page has. */
@@ -21,7 +23,7 @@ const char *tenant_page_language(const struct http_exchange *x, const struct pag
 
 /*
  * Renders `template` with `variables` (a document with an object as its root; NULL: none) and replies with it: HTML, never
- * cached, never framed, without script. `frame` may be NULL. clientName and companyName are added to the variables.
+ * cached, never framed, without script but where frame->waits. `frame` may be NULL. clientName and companyName are added to the variables.
  */
 void tenant_reply_page(struct http_exchange *x, int status, const char *template,
                        const struct page_frame *frame, yyjson_mut_doc *variables);

@@ -9,6 +9,9 @@ const ORIGIN = 'https://login.test';
 export const POLICY =
   "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
+// Pages that wait run our own script, and listen.
+const WAITING = POLICY.replace("img-src 'self'; ", "img-src 'self'; script-src 'self'; connect-src 'self'; ");
+
 /** Renders all: [{template, language, variables}] → {pages: [html], assets}. */
 export function render(wanted) {
   return new Promise((resolve, reject) => {
@@ -29,9 +32,10 @@ export async function serve(context, { pages, assets }) {
     const path = new URL(route.request().url()).pathname;
     const asset = assets[path];
     if (asset) return route.fulfill({ contentType: asset.type, body: asset.text });
+    if (path === '/u/mfa-events') return route.fulfill({ contentType: 'text/event-stream', body: ': quiet\n\n' });
     const body = pages[Number(path.slice(1))] ?? '';
     // Mails have no policy, and their style in themselves: mail programs want it so.
-    const headers = body.includes('/u/assets/') ? { 'content-security-policy': POLICY } : {};
+    const headers = body.includes('/u/assets/') ? { 'content-security-policy': body.includes('data-events=') ? WAITING : POLICY } : {};
     return route.fulfill({ contentType: 'text/html; charset=utf-8', headers, body });
   });
   return (number) => `${ORIGIN}/${number}`;

@@ -8,6 +8,25 @@ const app = {
   textCode: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
   canPick: true,
 };
+const ticketUri =
+  'otpauth://totp/Meadow%20Bank:ada%40example.com?enrollment_tx_id=pX2mLr8Kd0VnQ5sYtB7cHw3ZeJ4aGu9F&base_url=https%3A%2F%2Flogin.example.com%2Fappliance-mfa';
+const waits = { waits: true, events: '/u/mfa-events?state=hKFo2SBf3f&version=1', seconds: 300 };
+const phone = {
+  ...login,
+  ...waits,
+  otpauthUri: ticketUri,
+  phoneUrl: `/phone#${encodeURIComponent(ticketUri)}`,
+  textCode: 'pX2mLr8Kd0VnQ5sYtB7cHw3ZeJ4aGu9F',
+  canPick: true,
+};
+const question = {
+  ...login,
+  deviceName: "Ada's phone",
+  details: { place: 'Lund, SE', browser: 'Firefox / Linux', time: '2026-01-02T09:41:00.000Z', timeText: '09:41 UTC' },
+  canEnterCode: true,
+  showRememberDevice: true,
+  canPick: true,
+};
 const rules = {
   items: [
     { text: 'At least 8 characters' },
@@ -25,6 +44,7 @@ const rules = {
   ],
 };
 const factors = [
+  { action: 'push-notification', name: 'Push', detail: "Ada's phone" },
   { action: 'sms', name: 'SMS', detail: 'XXXXXXXX4567' },
   { action: 'otp', name: 'OTP' },
   { action: 'recovery-code', name: 'RecoveryCode' },
@@ -61,12 +81,19 @@ export const screens = [
   ['brute-force-protection-unblock-success', ticket],
   ['brute-force-protection-unblock-failure', ticket],
   ['mfa-login-options', { ...login, factors, canGoBack: true }],
-  ['mfa-begin-enroll-options', { ...login, factors: [{ action: 'sms', name: 'SMS' }, { action: 'otp', name: 'OTP' }] }],
+  ['mfa-begin-enroll-options', { ...login, factors: [{ action: 'push-notification', name: 'Push' }, { action: 'sms', name: 'SMS' }, { action: 'otp', name: 'OTP' }] }],
   ['mfa-otp-enrollment-qr', app],
   ['mfa-otp-enrollment-qr', { ...app, error: 'invalid-code' }, 'error'],
   ['mfa-otp-enrollment-code', app],
   ['mfa-otp-challenge', { ...login, showRememberDevice: true, canPick: true }],
   ['mfa-otp-challenge', { ...login, showRememberDevice: true, canPick: true, error: 'invalid-code' }, 'error'],
+  ['mfa-otp-challenge', { ...login, showRememberDevice: true, canPick: true, backUrl: '#' }, 'of-phone'],
+  ['mfa-push-enrollment-qr', phone],
+  ['mfa-push-enrollment-qr', { ...phone, pending: true }, 'pending'],
+  ['mfa-push-challenge-push', { ...question, ...waits, waiting: true, number: '42' }],
+  ['mfa-push-challenge-push', { ...question, ...waits, waiting: true, resent: true }, 'resent'],
+  ['mfa-push-challenge-push', { ...question, approved: true }, 'approved'],
+  ['mfa-push-challenge-push', { ...question, details: null, error: 'rejected' }, 'rejected'],
   ['mfa-sms-enrollment', { ...login, canPick: true }],
   ['mfa-sms-enrollment', { ...login, canPick: true, phone: '0151 23456789', error: 'invalid-phone-format' }, 'error'],
   ['mfa-sms-challenge', { ...login, phoneNumber: 'XXXXXXXX4567', showRememberDevice: true, canPick: true }],

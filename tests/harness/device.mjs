@@ -61,8 +61,8 @@ export class Device {
   /** What the enrolment said: { id, url, issuer, user_id, token, totp, recovery_code }. */
   account = null;
 
-  constructor({ base, ticket, type = 'rsa', service = 'GCM', token = randomBytes(16).toString('hex'), name = "Ada's phone" }) {
-    Object.assign(this, { base, ticket, service, token, name });
+  constructor({ base, ticket, type = 'rsa', service = 'GCM', token = randomBytes(16).toString('hex'), name = "Ada's phone", clock = Date.now }) {
+    Object.assign(this, { base, ticket, service, token, name, clock });
     this.identifier = randomUUID().toUpperCase();
     this.key = newKey(type);
   }
@@ -116,7 +116,7 @@ export class Device {
 
   /** The token that newer SDKs sign for calls on the account; `claims` replaces some. */
   selfSigned(claims = {}, key = this.key) {
-    const iat = Math.floor(Date.now() / 1000);
+    const iat = Math.floor(this.clock() / 1000);
     return signJwt(key, {
       sub: this.account.user_id,
       iss: this.account.id,
@@ -159,7 +159,7 @@ export class Device {
   }
 
   /** The signed answer to a push; `claims` replaces some, undefined ones are left out. */
-  response(push, accepted, { reason, number, claims = {}, header, key = this.key, now = Date.now() } = {}) {
+  response(push, accepted, { reason, number, claims = {}, header, key = this.key, now = this.clock() } = {}) {
     const iat = Math.floor(now / 1000);
     return signJwt(
       key,
@@ -194,7 +194,7 @@ export class Device {
   }
 
   /** The six digits that it shows now. */
-  code(ms) {
+  code(ms = this.clock()) {
     return totp(this.account.totp.secret, ms);
   }
 }

@@ -5,7 +5,7 @@ import { totp } from './otp.mjs';
 
 /** Turns factors on (and all others off). */
 export async function enableFactors(server, ...names) {
-  for (const name of ['sms', 'otp', 'recovery-code'])
+  for (const name of ['sms', 'otp', 'push-notification', 'recovery-code'])
     await server.apiOk('PUT', `guardian/factors/${name}`, { enabled: names.includes(name) });
 }
 
