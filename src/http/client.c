@@ -313,6 +313,13 @@ static void set_safety(struct http_pending *transfer, const char *proxy, int64_t
         curl_easy_setopt(easy, CURLOPT_CAINFO, transfer->client->ca_file);
 }
 
+static void set_client_certificate(CURL *easy, const char *pem)
+{
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY};
+    curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &blob);
+    curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &blob);
+}
+
 static void set_up(struct http_pending *transfer, const char *proxy, int64_t left_ms)
 {
     CURL *easy = transfer->item.easy;
@@ -336,6 +343,8 @@ static void set_up(struct http_pending *transfer, const char *proxy, int64_t lef
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->reason);
     /* Calls to one origin at once share a connection where it speaks HTTP/2, which TLS settles before the first answer. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strcmp(course->scheme, "https") == 0 ? 1L : 0L);
+    if (transfer->call.client_pem != NULL && course->keeps_secrets)
+        set_client_certificate(easy, transfer->call.client_pem);
     if (transfer->call.user != NULL && course->keeps_secrets) {
         curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(easy, CURLOPT_USERNAME, transfer->call.user);
@@ -564,6 +573,7 @@ static void copy_call(struct http_pending *transfer, const struct http_call *cal
     transfer->call.url = arena_strdup(arena, call->url);
     transfer->call.user = arena_strdup(arena, call->user);
     transfer->call.password = arena_strdup(arena, call->password);
+    transfer->call.client_pem = arena_strdup(arena, call->client_pem);
     transfer->call.headers.items = pairs;
     if (call->body.size > 0)
         transfer->call.body.data = arena_copy(arena, call->body.data, call->body.size);

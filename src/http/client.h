@@ -28,9 +28,10 @@ struct http_call {
     struct bytes body;
     const char *user; /* basic authentication; NULL: none */
     const char *password;
-    unsigned timeout_ms;         /* for all of it, redirects included; 0: ten seconds */
-    size_t largest_answer;       /* bytes of its body; 0: a mebibyte */
-    unsigned redirects;          /* followed at most; 0: none */
+    const char *client_pem; /* certificate and key by which we show ourselves over TLS, PEM; NULL: none */
+    unsigned timeout_ms;    /* for all of it, redirects included; 0: ten seconds */
+    size_t largest_answer;  /* bytes of its body; 0: a mebibyte */
+    unsigned redirects;     /* followed at most; 0: none */
     bool operator_chose_address; /* an operator's setting, not a script's: no egress policy */
 };
 

@@ -31,9 +31,14 @@ struct notifier;
 struct notifier_config {
     bool dev; /* the outbox instead of the world */
     const char *smtp_url;
-    const char *mail_from;   /* "Acme <login@acme.test>", or the bare address */
-    const char *twilio_url;  /* NULL: https://api.twilio.com; tests have one of their own */
-    const char *fcm_url;     /* NULL: https://fcm.googleapis.com; likewise */
+    const char *mail_from;  /* "Acme <login@acme.test>", or the bare address */
+    const char *twilio_url; /* NULL: https://api.twilio.com; tests have one of their own */
+    const char *fcm_url;    /* NULL: https://fcm.googleapis.com; likewise */
+    const char *apns_url;   /* NULL: https://api.push.apple.com, or the sandbox's; likewise */
+    const char *sns_url;    /* NULL: https://sns.REGION.amazonaws.com; likewise; no trailing slash */
+    const char *apns_key;   /* Apple's key for provider tokens (.p8) as PEM; NULL: the tenant's certificate */
+    const char *apns_key_id; /* its id, and the team's; both are set where the key is */
+    const char *apns_team_id;
     const char *issuer;      /* whom push services may turn to (VAPID's sub); NULL: nobody is named */
     struct log_writer *logs; /* of the tenant, for messages given up (fn, gd_send_pn_failure); may be NULL */
 };

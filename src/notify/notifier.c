@@ -24,6 +24,11 @@ struct notifier *notifier_start(struct db *db, const struct keyring *keyring, st
         .mail_from = arena_strdup(notifier->arena, config->mail_from),
         .twilio_url = arena_strdup(notifier->arena, config->twilio_url),
         .fcm_url = arena_strdup(notifier->arena, config->fcm_url),
+        .apns_url = arena_strdup(notifier->arena, config->apns_url),
+        .sns_url = arena_strdup(notifier->arena, config->sns_url),
+        .apns_key = arena_strdup(notifier->arena, config->apns_key),
+        .apns_key_id = arena_strdup(notifier->arena, config->apns_key_id),
+        .apns_team_id = arena_strdup(notifier->arena, config->apns_team_id),
         .issuer = arena_strdup(notifier->arena, config->issuer),
         .logs = config->logs,
     };

@@ -19,6 +19,8 @@ struct push_cache {
     char fcm_account[65]; /* hash of the service account that the token is for */
     char fcm_token[4096];
     int64_t fcm_until; /* ms */
+    char apns_token[512];
+    int64_t apns_made_at; /* seconds */
 };
 
 struct notifier {

@@ -9,37 +9,46 @@
 
 enum { RETRY_AFTER_MOST_S = 3600 };
 
-static const struct push_sender *sender_of(const char *service)
+static bool is_google(const char *service)
 {
+    return strcmp(service, "GCM") == 0 || strcmp(service, "FCM") == 0;
+}
+
+/*
+ * A browser is reached by its own push service. Of the tenant's choices `sns` goes through Amazon; `direct` and `guardian` go
+ * to Apple and Google by the tenant's own credentials: Auth0's app, for which `guardian` stands, takes pushes of Auth0's alone.
+ */
+static const struct push_sender *sender_of(const char *service, const char *provider)
+{
+    bool is_apple = strcmp(service, "APNS") == 0;
     if (strcmp(service, "WEBPUSH") == 0)
         return &web_push_sender;
-    if (strcmp(service, "GCM") == 0 || strcmp(service, "FCM") == 0)
-        return &fcm_sender;
-    return NULL;
+    if ((is_apple || is_google(service)) && provider != NULL && strcmp(provider, "sns") == 0)
+        return &sns_sender;
+    return is_apple ? &apns_sender : is_google(service) ? &fcm_sender : NULL;
 }
 
 const struct push_sender *push_choose(struct push_job *job)
 {
-    const struct push_sender *sender = sender_of(job->message->service);
-    if (sender == NULL) {
-        job->reason = arena_printf(job->arena, "no sender for the service %.32s", job->message->service);
-        return NULL;
-    }
-    if (sender->settings == NULL)
-        return sender;
+    struct notifier *notifier = job->notifier;
+    yyjson_val *selected = NULL;
     struct db_tx *tx;
-    enum db_result result = db_begin_read(job->notifier->db, &tx);
-    if (result == DB_OK) {
-        result =
-            settings_get_sealed(tx, job->arena, job->notifier->keyring, sender->settings, &job->settings);
-        db_end(&tx);
-    }
-    if (job->settings == NULL) {
-        job->reason = result == DB_NOT_FOUND ? arena_printf(job->arena, "%s is not configured", sender->name)
-                                             : "the store could not be read";
+    enum db_result result = db_begin_read(notifier->db, &tx);
+    job->reason = "the store could not be read";
+    if (result != DB_OK)
         return NULL;
-    }
-    return sender;
+    result = settings_get(tx, job->arena, "guardian.push.selected-provider", &selected);
+    const struct push_sender *sender = sender_of(job->message->service, json_text(selected, "provider"));
+    if (result != DB_FAILED && sender != NULL && sender->settings != NULL)
+        result = settings_get_sealed(tx, job->arena, notifier->keyring, sender->settings, &job->settings);
+    db_end(&tx);
+    if (sender == NULL)
+        job->reason = arena_printf(job->arena, "no sender for the service %.32s", job->message->service);
+    else if (result != DB_FAILED && sender->settings != NULL && job->settings == NULL)
+        job->reason = arena_printf(job->arena, "%s is not configured", sender->name);
+    else if (result != DB_FAILED)
+        return sender;
+    return NULL;
 }
 
 /* Retry-After: seconds, or a date (RFC 9110 section 10.2.3). */

@@ -43,6 +43,8 @@ struct push_sender {
 
 extern const struct push_sender web_push_sender;
 extern const struct push_sender fcm_sender;
+extern const struct push_sender apns_sender;
+extern const struct push_sender sns_sender;
 
 /* Who sends to that service, as the tenant selected, and its settings; NULL, with job->reason, where nobody does. */
 const struct push_sender *push_choose(struct push_job *job) NODISCARD;

@@ -290,6 +290,7 @@ static bool check_files(struct reading *reading)
         return refuse(reading, "tls_certificate and tls_key", "must be set both or neither");
     const char *const files[][2] = {{"tls_certificate", config->tls_certificate},
                                     {"tls_key", config->tls_key},
+                                    {"apns_key_file", config->apns_key_file},
                                     {"egress_ca_file", config->egress_ca_file}};
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
         if (files[i][1] != NULL && access(files[i][1], R_OK) != 0)
@@ -307,6 +308,28 @@ static bool starts_with_one_of(const char *value, const char *const *beginnings)
             return true;
     }
     return false;
+}
+
+/* An id of Apple's: ten letters and digits. */
+static bool is_apple_id(const char *id)
+{
+    size_t length = id != NULL ? strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") : 0;
+    return length == 10 && id[length] == '\0';
+}
+
+static bool check_push(struct reading *reading)
+{
+    static const char *const web_servers[] = {"https://", "http://", NULL};
+    const struct config *config = reading->config;
+    if (config->apns_key_file != NULL && !is_apple_id(config->apns_key_id))
+        return refuse(reading, "apns_key_id", "must be the ten characters of the id of apns_key_file's key");
+    if (config->apns_key_file != NULL && !is_apple_id(config->apns_team_id))
+        return refuse(reading, "apns_team_id", "must be the ten characters of the team's id at Apple");
+    if (config->apns_url != NULL && !starts_with_one_of(config->apns_url, web_servers))
+        return refuse(reading, "apns_url", "must begin with https:// (or http://, for tests)");
+    if (config->sns_url != NULL && !starts_with_one_of(config->sns_url, web_servers))
+        return refuse(reading, "sns_url", "must begin with https:// (or http://, for tests)");
+    return true;
 }
 
 static bool check_messages(struct reading *reading)
@@ -359,7 +382,8 @@ static bool check(struct reading *reading)
         return refuse(reading, "log_level", "must be debug, info, warn or error");
     if (config->log_format == NULL || !is_one_of(config->log_format, formats))
         return refuse(reading, "log_format", "must be text or json");
-    return check_messages(reading) && check_files(reading) && check_issuer(reading, host, port);
+    return check_messages(reading) && check_push(reading) && check_files(reading) &&
+           check_issuer(reading, host, port);
 }
 
 struct config *config_read(struct arena *arena, int argc, char *const *argv, const char **error)

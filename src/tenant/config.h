@@ -60,6 +60,11 @@ struct config {
     const char *smtp_url;
     const char *mail_from;
     const char *twilio_url;
+    const char *apns_key_file;
+    const char *apns_key_id;
+    const char *apns_team_id;
+    const char *apns_url; /* NULL: Apple's */
+    const char *sns_url;  /* NULL: Amazon's */
     const char *duo_url;      /* NULL: https:// and the host that the tenant or a rule names */
     const char *duo_failmode; /* "closed" or "open" */
 

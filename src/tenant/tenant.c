@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 
 /* How many outgoing connections are kept open; scripts and providers share them. */
 enum { OUTGOING_CONNECTIONS = 64 };
+enum { LARGEST_KEY_FILE = 16 * 1024 };
 
 const char *tenant_keyring_path(const struct config *config, struct arena *arena)
 {
@@ -114,6 +116,19 @@ struct tenant *tenant_open_store(const struct config *config, struct arena *aren
     return tenant;
 }
 
+/* A small text file; NULL where it cannot be read. */
+static char *read_key_file(struct arena *arena, const char *path)
+{
+    char *text = arena_calloc(arena, LARGEST_KEY_FILE + 1, 1);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return NULL;
+    size_t size = fread(text, 1, LARGEST_KEY_FILE, file);
+    bool is_read = ferror(file) == 0 && size > 0;
+    fclose(file);
+    return is_read ? text : NULL;
+}
+
 static bool start_parts(struct tenant *tenant, const char *executable, struct arena *arena,
                         const char **error)
 {
@@ -149,12 +164,25 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
         arena, error);
     if (tenant->scripts == NULL)
         return false;
+    const char *apns_key = NULL;
+    if (config->apns_key_file != NULL) {
+        apns_key = read_key_file(arena, config->apns_key_file);
+        if (apns_key == NULL) {
+            *error = arena_printf(arena, "apns_key_file: %s cannot be read", config->apns_key_file);
+            return false;
+        }
+    }
     tenant->notifier = notifier_start(tenant->db, tenant->keyring, tenant->http,
                                       &(struct notifier_config){
                                           .dev = config->dev,
                                           .smtp_url = config->smtp_url,
                                           .mail_from = config->mail_from,
                                           .twilio_url = config->twilio_url,
+                                          .apns_url = config->apns_url,
+                                          .sns_url = config->sns_url,
+                                          .apns_key = apns_key,
+                                          .apns_key_id = config->apns_key_id,
+                                          .apns_team_id = config->apns_team_id,
                                           .issuer = config->issuer,
                                           .logs = tenant->logs,
                                       });
