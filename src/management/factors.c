@@ -77,6 +77,8 @@ static const struct setting settings[] = {
      check_templates},
     {"/guardian/factors/phone/settings", "guardian.phone.settings",
      "{\"otp_length\":6,\"otp_expiration_time\":300}", NULL, NULL, false, NULL},
+    {"/guardian/factors/push-notification/settings", "guardian.push.settings",
+     "{\"number_matching_required\":false,\"block_reported\":false}", NULL, NULL, false, NULL},
 };
 
 static const struct setting *setting_of(const struct call *call)
@@ -251,5 +253,6 @@ static const struct operation list[] = {
     SETTING("/guardian/factors/phone/templates"),
     SETTING("/guardian/factors/sms/templates"),
     SETTING("/guardian/factors/phone/settings"),
+    SETTING("/guardian/factors/push-notification/settings"),
 };
 const struct operations factors_operations = {list, ARRAY_LENGTH(list)};

@@ -89,18 +89,28 @@ static enum factor_result confirm_push(struct factor_call *call, struct db_tx *t
 
 /* --- asking --- */
 
-/* The person's phones that can be asked. */
+/* Whether the tenant's settings let that phone be asked: where numbers are matched, its app must ask for them. */
+static bool may_be_asked(const struct factor_call *call, const struct authenticator *phone)
+{
+    bool has_screen = call->request == NULL || !call->request->has_no_screen;
+    return !call->settings->push_number_required || !has_screen || push_knows_numbers(phone);
+}
+
+/* The person's phones that can be asked, and how many they have. */
 static enum db_result read_phones(struct factor_call *call, struct db_tx *tx, struct authenticator **phones,
-                                  size_t *count)
+                                  size_t *count, size_t *enrolled)
 {
     struct authenticator *list;
     size_t all;
-    *count = 0;
+    *count = *enrolled = 0;
     enum db_result result =
         authenticators_of_user(tx, call->arena, call->tenant->keyring, call->user->user_id, &list, &all);
     for (size_t i = 0; result == DB_OK && i < all; i++)
-        if (list[i].confirmed && strcmp(list[i].kind, "push") == 0)
-            list[(*count)++] = list[i];
+        if (list[i].confirmed && strcmp(list[i].kind, "push") == 0) {
+            (*enrolled)++;
+            if (may_be_asked(call, &list[i]))
+                list[(*count)++] = list[i];
+        }
     *phones = list;
     return result;
 }
@@ -133,10 +143,10 @@ static enum factor_result challenge_push(struct factor_call *call, const struct 
     const char *send_id = random_id(call->arena, "snd_", 16);
     struct db_tx *tx = NULL;
     struct authenticator *phones;
-    size_t count = 0;
+    size_t count = 0, enrolled = 0;
     enum db_result result = db_begin_write(call->tenant->db, &tx);
     if (result == DB_OK)
-        result = read_phones(call, tx, &phones, &count);
+        result = read_phones(call, tx, &phones, &count, &enrolled);
     if (result == DB_OK)
         result = push_challenges_close(tx, call->binding, call->now);
     for (size_t i = 0; i < count && result == DB_OK; i++)
@@ -146,9 +156,11 @@ static enum factor_result challenge_push(struct factor_call *call, const struct 
     db_rollback(&tx);
     if (result == DB_OK && count > 0)
         notify_wake(call->tenant->notifier);
-    if (result == DB_OK)
-        return count > 0 ? FACTOR_OK : FACTOR_NOT_ENROLLED;
-    return FACTOR_FAILED;
+    if (result != DB_OK)
+        return FACTOR_FAILED;
+    if (count > 0)
+        return FACTOR_OK;
+    return enrolled > 0 ? FACTOR_SEND_FAILED : FACTOR_NOT_ENROLLED; /* by a code, then */
 }
 
 /* --- going on --- */

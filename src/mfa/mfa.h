@@ -18,6 +18,8 @@ struct mfa_settings {
     int64_t remember_overall_s;
     unsigned phone_code_digits;
     int64_t phone_code_lifetime_s;
+    bool push_number_required; /* only phones that ask for the login page's number are asked */
+    bool push_block_reported;  /* a person who reports a login is blocked */
 };
 enum db_result mfa_settings_read(struct db_tx *tx, struct arena *arena,
                                  struct mfa_settings *settings) NODISCARD;

@@ -9,6 +9,9 @@
 
 enum { ATTEMPTS = 4, LONGEST_REASON = 200 };
 
+/* What the apps' lists of reasons call a login that the person did not begin; our own phone sends it by "deny and report". */
+static const char reported[] = "hack";
+
 static const char resolve_path[] = "api/resolve-transaction";
 
 enum push_answer_result push_challenge_of_token(struct tenant *tenant, struct db_tx *tx, struct arena *arena,
@@ -92,6 +95,27 @@ static enum push_answer_result read_answer(struct tenant *tenant, const struct h
     return PUSH_ANSWERED;
 }
 
+static bool is_report(const struct answer *answer)
+{
+    return !answer->accepted && answer->reason != NULL && strcmp(answer->reason, reported) == 0;
+}
+
+/* Whoever reports a login says that somebody else knows the password. */
+static enum db_result block_reported(struct db_tx *tx, struct arena *arena, const char *user_id)
+{
+    struct mfa_settings settings;
+    struct user user;
+    enum db_result result = mfa_settings_read(tx, arena, &settings);
+    if (result != DB_OK || !settings.push_block_reported)
+        return result;
+    result = user_by_id(tx, arena, user_id, &user);
+    if (result != DB_OK)
+        return result;
+    yyjson_mut_doc *doc = json_thaw(arena, user.doc);
+    json_set_bool(doc, yyjson_mut_doc_get_root(doc), "blocked", true);
+    return user_update(tx, arena, user_id, user.version, doc);
+}
+
 /* Stores the answer; the first that comes for a login counts. */
 static enum db_result store_answer(struct tenant *tenant, struct arena *arena, const struct answer *answer)
 {
@@ -103,6 +127,8 @@ static enum db_result store_answer(struct tenant *tenant, struct arena *arena, c
     if (result == DB_OK)
         result =
             push_challenge_answer(tx, arena, challenge, answer->accepted, answer->reason, clock_now_ms());
+    if (result == DB_OK && is_report(answer))
+        result = block_reported(tx, arena, challenge->user_id);
     if (result == DB_OK) {
         signal_raise(tx, push_topic(arena, challenge->binding));
         result = db_commit(&tx);
@@ -115,7 +141,9 @@ static void log_answer(struct tenant *tenant, const struct http_exchange *x, con
 {
     if (answer->accepted)
         return; /* the login that takes it says so */
-    mfa_log(tenant, x->arena, x, "gd_auth_rejected", "Guardian - Second factor rejected on the phone",
+    mfa_log(tenant, x->arena, x, "gd_auth_rejected",
+            is_report(answer) ? "Guardian - Second factor rejected on the phone, and reported as an attack"
+                              : "Guardian - Second factor rejected on the phone",
             answer->phone.user_id, &answer->phone, answer->reason);
 }
 

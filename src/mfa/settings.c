@@ -22,7 +22,7 @@ static bool sms_allowed(yyjson_val *message_types)
 
 enum db_result mfa_settings_read(struct db_tx *tx, struct arena *arena, struct mfa_settings *settings)
 {
-    yyjson_val *factor_switches, *policies, *remember, *phone, *message_types;
+    yyjson_val *factor_switches, *policies, *remember, *phone, *message_types, *push;
     const struct {
         const char *name;
         yyjson_val **doc;
@@ -32,6 +32,7 @@ enum db_result mfa_settings_read(struct db_tx *tx, struct arena *arena, struct m
         {"guardian.settings", &remember},
         {"guardian.phone.settings", &phone},
         {"guardian.phone.message-types", &message_types},
+        {"guardian.push.settings", &push},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
         enum db_result result = settings_get(tx, arena, wanted[i].name, wanted[i].doc);
@@ -47,6 +48,8 @@ enum db_result mfa_settings_read(struct db_tx *tx, struct arena *arena, struct m
         .remember_idle_s = json_int(remember, "mfa_session_inactivity_timeout", REMEMBER_IDLE_S),
         .remember_overall_s = json_int(remember, "mfa_session_overall_timeout", REMEMBER_OVERALL_S),
         .phone_code_lifetime_s = json_int(phone, "otp_expiration_time", CODE_LIFETIME_S),
+        .push_number_required = json_bool(push, "number_matching_required", false),
+        .push_block_reported = json_bool(push, "block_reported", false),
     };
     int64_t digits = json_int(phone, "otp_length", CODE_DIGITS);
     settings->phone_code_digits =

@@ -515,3 +515,29 @@ test('phones are enrollments of type pn, authentication methods of type push, an
   assert.deepEqual(await server.apiOk('GET', `${path}/enrollments`), []);
   await refused(phone.onAccount('PATCH', { bearer: bearer(phone), body: {} }), 404, 'enrollment_not_found');
 });
+
+test('a login that is reported is logged so, and blocks the person where the tenant wants that', async () => {
+  const path = 'guardian/factors/push-notification/settings';
+  const off = { number_matching_required: false, block_reported: false };
+  assert.deepEqual(await server.apiOk('GET', path), off);
+  assert.equal((await server.api('PUT', path, { block_reported: 'yes' })).status, 400);
+  const report = async () => {
+    const login = await userWithPhone({ type: 'ec' });
+    const { push } = await ask(login);
+    assert.equal((await login.phone.resolve(push, respond(login.phone, push, false, { reason: 'hack' }))).status, 204);
+    const { description, details } = await logEntry(server, login.user, 'gd_auth_rejected');
+    assert.match(`${description} ${JSON.stringify(details)}`, /reported/);
+    return (await server.apiOk('GET', `users/${encodeURIComponent(login.user.user_id)}`)).blocked ?? false;
+  };
+  assert.equal(await report(), false);
+  await server.apiOk('PUT', path, { block_reported: true });
+  try {
+    assert.equal(await report(), true);
+    const denied = await userWithPhone({ type: 'ec' });
+    const { push } = await ask(denied);
+    await denied.phone.resolve(push, respond(denied.phone, push, false, { reason: 'mistake' }));
+    assert.notEqual((await server.apiOk('GET', `users/${encodeURIComponent(denied.user.user_id)}`)).blocked, true);
+  } finally {
+    await server.apiOk('PUT', path, off);
+  }
+});
