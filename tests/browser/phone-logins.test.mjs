@@ -75,8 +75,8 @@ test('denied: the application is told', async () => {
   const { token, code } = await ask();
   await press('Deny');
   await at('Denied');
-  const { status } = await redeemed(token, code);
-  assert.equal(status, 403);
+  const { status, body } = await redeemed(token, code);
+  assert.deepEqual([status, body.error], [400, 'access_denied']);
   await press('Done');
 });
 
