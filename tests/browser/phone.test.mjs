@@ -462,6 +462,30 @@ test('web push: the subscription goes to the server; a push wakes the worker; de
   assert.equal(shown[0].title, 'Sign-in to Acme Shop');
   assert.match(shown[0].body, /ada@example\.test\nFirefox 140\.0, Lund, SE/);
   assert.deepEqual([shown[0].request, shown[0].actions], [login.c, ['open', 'deny']]);
+
+  /** As a touch on the notification, or on one of its actions. */
+  const touch = async (request, action) => {
+    for (const worker of phone.context.serviceWorkers())
+      await worker.evaluate(
+        async ([tag, chosen]) => {
+          const [notification] = await registration.getNotifications({ tag });
+          if (notification) dispatchEvent(new NotificationEvent('notificationclick', { notification, action: chosen }));
+        },
+        [request, action],
+      );
+  };
+  await touch(login.c, 'deny');
+  await guardian.until(() => login.state === 'rejected');
+  assert.equal(login.reason, undefined);
+
+  const second = guardian.ask({ phone: known });
+  await deliver(second.payload);
+  for (let i = 0; i < 100 && !(await notifications()).some(({ request }) => request === second.c); i++) await new Promise((later) => setTimeout(later, 30));
+  await touch(second.c, '');
+  await phone.page.getByLabel('Number on the sign-in page').fill('42');
+  await phone.press('Allow');
+  await phone.at('Allowed');
+  assert.equal(second.state, 'accepted');
   guardian.transport = 'stream';
   delete guardian.vapidKey;
   await phone.close();
