@@ -1,16 +1,6 @@
 // The mark as PNG pictures: two check marks drawn as thick lines with round ends, anti-aliased by their distance to a pixel.
 import {deflateSync} from 'node:zlib';
 
-/** CRC-32 as PNG takes it (ISO 3309); the one of node:zlib is newer than Debian 12's Node. */
-function crc32(bytes) {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
-
 const FIRST = [[3, 17.5], [9, 23.5], [20.5, 10]];
 const SECOND = [[13, 17.5], [19, 23.5], [30.5, 10]];
 const SIDE = 34; // of the mark's own coordinates
@@ -47,12 +37,12 @@ function chunk(type, data) {
     const out = Buffer.alloc(body.length + 8);
     out.writeUInt32BE(data.length);
     body.copy(out, 4);
-    out.writeUInt32BE(crc32 ? crc32(body) : ownCrc(body), body.length + 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
     return out;
 }
 
-/** CRC-32 where Node's zlib has none yet. */
-function ownCrc(bytes) {
+/** CRC-32 as PNG takes it (ISO 3309); the one of node:zlib is newer than Debian 12's Node. */
+function crc32(bytes) {
     let crc = ~0;
     for (const byte of bytes) {
         crc ^= byte;
