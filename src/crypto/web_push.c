@@ -58,7 +58,7 @@ static bool seal(const struct content_keys *keys, uint8_t *record, size_t size)
                      EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), NULL, keys->key, keys->nonce) == 1 &&
                      EVP_EncryptUpdate(context, record, &moved, record, (int)size) == 1 &&
                      EVP_EncryptFinal_ex(context, record + moved, &rest) == 1 &&
-                     (size_t)(moved + rest) == size &&
+                     (size_t)moved + (size_t)rest == size &&
                      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, record + size) == 1;
     EVP_CIPHER_CTX_free(context);
     return is_sealed;

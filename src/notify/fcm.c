@@ -47,7 +47,8 @@ static bool read_account(struct push_job *job, struct account *account)
     };
     if (account->token_url == NULL)
         account->token_url = usual_token_url;
-    return account->email != NULL && account->private_key != NULL && account->project != NULL;
+    return account->hash != NULL && account->email != NULL && account->private_key != NULL &&
+           account->project != NULL;
 }
 
 static enum delivery refuse(struct push_job *job, const char *reason)
