@@ -54,6 +54,10 @@ static const char phone_templates[] =
 static const char twilio_nulls[] =
     "{\"auth_token\":null,\"sid\":null,\"from\":null,\"messaging_service_sid\":null}";
 static const char default_provider[] = "{\"provider\":\"auth0\"}";
+static const char sns_nulls[] =
+    "{\"aws_access_key_id\":null,\"aws_secret_access_key\":null,\"aws_region\":null,"
+    "\"sns_apns_platform_application_arn\":null,\"sns_gcm_platform_application_arn\":null}";
+static const char apns_defaults[] = "{\"bundle_id\":null,\"sandbox\":false}";
 
 static const struct setting settings[] = {
     {"/guardian/policies", "guardian.policies", "[]", NULL, NULL, false, NULL},
@@ -79,6 +83,17 @@ static const struct setting settings[] = {
      "{\"otp_length\":6,\"otp_expiration_time\":300}", NULL, NULL, false, NULL},
     {"/guardian/factors/push-notification/settings", "guardian.push.settings",
      "{\"number_matching_required\":false,\"block_reported\":false}", NULL, NULL, false, NULL},
+    {"/guardian/factors/push-notification/selected-provider", "guardian.push-notification.selected-provider",
+     "{\"provider\":\"guardian\"}", NULL, NULL, false, NULL},
+    {"/guardian/factors/push-notification/providers/sns", "guardian.push.sns", "{}", sns_nulls, NULL, true,
+     NULL},
+    {"/guardian/factors/push-notification/providers/apns", "guardian.push.apns", apns_defaults, NULL, "p12",
+     true, NULL},
+    {"/guardian/factors/push-notification/providers/fcmv1", "guardian.push.fcmv1", "{}", NULL,
+     "server_credentials", true, NULL},
+    /* Kept for tools that set it; Google closed the API that it is for in 2024, so nothing is sent by it. */
+    {"/guardian/factors/push-notification/providers/fcm", "guardian.push.fcm", "{}", NULL, "server_key", true,
+     NULL},
 };
 
 static const struct setting *setting_of(const struct call *call)
@@ -128,6 +143,10 @@ static void show_setting(struct call *call)
     if (setting->hidden != NULL) {
         json_remove(yyjson_mut_doc_get_root(doc), setting->hidden);
     }
+    if (strcmp(setting->name, "guardian.push.apns") == 0) {
+        json_set_bool(doc, yyjson_mut_doc_get_root(doc), "enabled",
+                      json_text(stored, "p12") != NULL && json_text(stored, "bundle_id") != NULL);
+    }
     http_reply_json(call->x, 200, doc);
 }
 
@@ -140,6 +159,29 @@ static void log_change(struct call *call)
                                   .client_id = call->caller.client_id});
 }
 
+/* What is stored, with what the body says in place of its members. */
+static enum db_result merge_setting(struct call *call, struct db_tx *tx, const struct setting *setting,
+                                    const char **text)
+{
+    yyjson_val *stored = NULL, *name, *value;
+    size_t index, count;
+    enum db_result result = settings_lock(tx, call->arena, setting->name);
+    if (result == DB_OK) {
+        result = settings_get_sealed(tx, call->arena, call->tenant->keyring, setting->name, &stored);
+    }
+    if (result != DB_OK && result != DB_NOT_FOUND) {
+        return result;
+    }
+    yyjson_mut_doc *doc = stored != NULL ? json_thaw(call->arena, stored) : json_new_object(call->arena);
+    yyjson_obj_foreach(call->body, index, count, name, value)
+    {
+        json_set(doc, yyjson_mut_doc_get_root(doc), yyjson_get_str(name), yyjson_val_mut_copy(doc, value));
+    }
+    *text = json_write_doc(call->arena, doc);
+    return DB_OK;
+}
+
+/* PUT replaces the settings; PATCH (of sealed ones) the members that it names. */
 static void set_setting(struct call *call)
 {
     const struct setting *setting = setting_of(call);
@@ -148,9 +190,15 @@ static void set_setting(struct call *call)
     if ((setting->check != NULL && !setting->check(call)) || !call_write(call, &tx)) {
         return;
     }
-    enum db_result result =
-        setting->sealed ? settings_put_sealed(tx, call->arena, call->tenant->keyring, setting->name, text)
-                        : settings_put(tx, setting->name, text);
+    enum db_result result = DB_OK;
+    if (strcmp(call->operation->method, "PATCH") == 0) {
+        result = merge_setting(call, tx, setting, &text);
+    }
+    if (result == DB_OK) {
+        result = setting->sealed
+                     ? settings_put_sealed(tx, call->arena, call->tenant->keyring, setting->name, text)
+                     : settings_put(tx, setting->name, text);
+    }
     if (result != DB_OK) {
         db_rollback(&tx);
         (void)management_store_failed(call->x);
@@ -160,7 +208,7 @@ static void set_setting(struct call *call)
         return;
     }
     log_change(call);
-    yyjson_mut_doc *doc = json_thaw(call->arena, call->body);
+    yyjson_mut_doc *doc = json_thaw(call->arena, json_parse_own(call->arena, text));
     if (setting->hidden != NULL) {
         json_remove(yyjson_mut_doc_get_root(doc), setting->hidden);
     }
@@ -239,6 +287,12 @@ static void set_factor(struct call *call)
         "PUT", path, set_setting, NULL                                                                       \
     }
 
+#define PROVIDER(path)                                                                                       \
+    {"PUT", path, set_setting, NULL},                                                                        \
+    {                                                                                                        \
+        "PATCH", path, set_setting, NULL                                                                     \
+    }
+
 static const struct operation list[] = {
     {"GET", "/guardian/factors", list_factors, NULL},
     {"PUT", "/guardian/factors/{name}", set_factor, NULL},
@@ -254,5 +308,12 @@ static const struct operation list[] = {
     SETTING("/guardian/factors/sms/templates"),
     SETTING("/guardian/factors/phone/settings"),
     SETTING("/guardian/factors/push-notification/settings"),
+    SETTING("/guardian/factors/push-notification/selected-provider"),
+    PROVIDER("/guardian/factors/push-notification/providers/sns"),
+    {"GET", "/guardian/factors/push-notification/providers/sns", show_setting, NULL},
+    PROVIDER("/guardian/factors/push-notification/providers/apns"),
+    {"GET", "/guardian/factors/push-notification/providers/apns", show_setting, NULL},
+    PROVIDER("/guardian/factors/push-notification/providers/fcmv1"),
+    PROVIDER("/guardian/factors/push-notification/providers/fcm"),
 };
 const struct operations factors_operations = {list, ARRAY_LENGTH(list)};

@@ -37,7 +37,7 @@ const struct push_sender *push_choose(struct push_job *job)
     job->reason = "the store could not be read";
     if (result != DB_OK)
         return NULL;
-    result = settings_get(tx, job->arena, "guardian.push.selected-provider", &selected);
+    result = settings_get(tx, job->arena, "guardian.push-notification.selected-provider", &selected);
     const struct push_sender *sender = sender_of(job->message->service, json_text(selected, "provider"));
     if (result != DB_FAILED && sender != NULL && sender->settings != NULL)
         result = settings_get_sealed(tx, job->arena, notifier->keyring, sender->settings, &job->settings);

@@ -325,6 +325,8 @@ static bool check_push(struct reading *reading)
         return refuse(reading, "apns_key_id", "must be the ten characters of the id of apns_key_file's key");
     if (config->apns_key_file != NULL && !is_apple_id(config->apns_team_id))
         return refuse(reading, "apns_team_id", "must be the ten characters of the team's id at Apple");
+    if (!starts_with_one_of(config->fcm_url, web_servers))
+        return refuse(reading, "fcm_url", "must begin with https:// (or http://, for tests)");
     if (config->apns_url != NULL && !starts_with_one_of(config->apns_url, web_servers))
         return refuse(reading, "apns_url", "must begin with https:// (or http://, for tests)");
     if (config->sns_url != NULL && !starts_with_one_of(config->sns_url, web_servers))

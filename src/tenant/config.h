@@ -60,6 +60,7 @@ struct config {
     const char *smtp_url;
     const char *mail_from;
     const char *twilio_url;
+    const char *fcm_url;
     const char *apns_key_file;
     const char *apns_key_id;
     const char *apns_team_id;

@@ -92,6 +92,8 @@ const struct setting settings_table[] = {
      .meaning = "sender of mails, such as Acme <login@acme.example>"},
     {"Messages", TEXT(twilio_url, "URL", "https://api.twilio.com"),
      .meaning = "where Twilio's API is reached, for tenants that chose it for text messages"},
+    {"Messages", TEXT(fcm_url, "URL", "https://fcm.googleapis.com"),
+     .meaning = "where Google's push service is reached"},
     {"Messages", TEXT(apns_key_file, "FILE", NULL),
      .meaning = "Apple's key for pushes to iPhones (.p8), instead of certificates that tenants set"},
     {"Messages", TEXT(apns_key_id, "ID", NULL), .meaning = "id of that key"},

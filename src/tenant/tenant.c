@@ -178,6 +178,7 @@ static bool start_parts(struct tenant *tenant, const char *executable, struct ar
                                           .smtp_url = config->smtp_url,
                                           .mail_from = config->mail_from,
                                           .twilio_url = config->twilio_url,
+                                          .fcm_url = config->fcm_url,
                                           .apns_url = config->apns_url,
                                           .sns_url = config->sns_url,
                                           .apns_key = apns_key,
