@@ -189,9 +189,9 @@ test('a token that Apple no longer knows is not used again, and the failure is l
   assert.match(entry.description, /410, Unregistered/);
   const mfaToken = await api.mfaToken(phone.user);
   await api.challenge(mfaToken, { challenge_type: 'oob', authenticator_id: `push|${phone.account.id}` });
-  await askedPhone('APNS', 'ALIVE');
+  await askedPhone('APNS', 'BEEF');
   await next(pushes, 2);
-  assert.deepEqual(pushes.map(({ headers }) => headers[':path']), ['/3/device/DEAD', '/3/device/ALIVE']);
+  assert.deepEqual(pushes.map(({ headers }) => headers[':path']), ['/3/device/DEAD', '/3/device/BEEF']);
   for (const push of pushes) assert.equal(server.log.includes(push.body.mfa.txtkn), false);
 });
 
