@@ -99,7 +99,7 @@ test('a phone is asked, approves, and the poll that sees it gets the tokens', as
   assert.deepEqual(Object.keys(body), ['challenge_type', 'oob_code'], 'nothing is typed in');
   const [question] = await phone.pending();
   assert.equal(question.dai, id);
-  assert.equal(question.nm, undefined, 'the application has no page to show a number on');
+  assert.equal(question.nm, false, 'the application has no page to show a number on');
   assert.deepEqual((await api.oob(mfaToken, body.oob_code)).body, PENDING);
   await phone.answer(question, true);
   const answers = await Promise.all(Array.from({ length: 4 }, () => api.oob(mfaToken, body.oob_code)));

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Browser } from '../harness/browserless.mjs';
+import { Device } from '../harness/device.mjs';
 import { askFlaggedUsers, enableFactors, enrollSms, flaggedUser, logIn, newNumber } from '../harness/mfa.mjs';
 import { startServer } from '../harness/server.mjs';
 
@@ -96,4 +97,34 @@ test('people enrolled by text message go on logging in meanwhile', async () => {
   const first = await logIn(server, client, user);
   const { page } = await enrollSms(server, first.page);
   await first.login.tokens(page);
+});
+
+test('a phone is asked five times in five minutes, and then not again until somebody answers or time has passed', async () => {
+  await enableFactors(server, 'push-notification', 'sms');
+  const user = await flaggedUser(server);
+  const first = await logIn(server, client, user);
+  const enrollment = await first.page.submit({}, { button: 'push-notification' });
+  const uri = enrollment.html.querySelector('a[href^="otpauth:"]').getAttribute('href').replaceAll('&amp;', '&');
+  const phone = await Device.of(uri, { clock: () => server.now() }).enroll();
+  await first.login.tokens(await enrollment.submit({}, { button: 'continue' }));
+
+  const { login, page } = await logIn(server, client, user);
+  let asked = page;
+  for (let i = 2; i <= 5; i++) {
+    asked = await asked.submit({}, { button: 'resend' });
+    assert.equal(asked.status, 200, `question ${i}`);
+  }
+  const limited = await asked.submit({}, { button: 'resend' });
+  assert.equal(limited.status, 429);
+  assert.match(limited.errors.join(' '), /asked too often/);
+  assert.equal((await server.outbox({ channel: 'push' })).length, 5);
+
+  // Another login does not help; time does.
+  const other = await logIn(server, client, user);
+  assert.match(other.page.errors.join(' '), /asked too often/);
+  await server.advanceClock(300_000);
+  asked = await limited.submit({}, { button: 'resend' });
+  assert.match(asked.words, /We have asked again/);
+  await phone.answer(await phone.push(server), true);
+  await login.tokens(await asked.submit({}, { button: 'continue' }));
 });
