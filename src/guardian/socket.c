@@ -106,6 +106,22 @@ static void tell_accepted(struct talk *talk, struct widget_call *call)
     tell_event(talk, "login:complete", doc);
 }
 
+static void set_told_rejected(struct socket_session *session, const void *value)
+{
+    session->told_rejected = *(const int64_t *)value;
+}
+
+static void tell_rejected(struct talk *talk, const struct widget_call *call, int64_t answered_at)
+{
+    struct socket_session before;
+    if (!socket_session_update(talk->sid, set_told_rejected, &answered_at, &before) ||
+        before.told_rejected == answered_at)
+        return;
+    yyjson_mut_doc *doc = json_new_object(talk->arena);
+    json_set_text(doc, yyjson_mut_doc_get_root(doc), "tx_id", call->transaction.id);
+    tell_event(talk, "login:rejected", doc);
+}
+
 static void tell_news(struct talk *talk, const struct socket_session *session)
 {
     struct widget_call call;
@@ -119,6 +135,9 @@ static void tell_news(struct talk *talk, const struct socket_session *session)
     }
     if (call.choice.enrolled_count > session->enrolled)
         tell_enrolled(talk, &call);
+    int64_t answered_at;
+    if (widget_take_push(&call, &answered_at) == WIDGET_PUSH_REJECTED)
+        tell_rejected(talk, &call, answered_at);
     if (json_mut_text(call.transaction.root, "method") != NULL)
         tell_accepted(talk, &call);
 }

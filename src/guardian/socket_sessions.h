@@ -20,7 +20,8 @@ struct socket_session {
     bool is_connected;       /* to the namespace */
     bool is_upgrading;       /* its WebSocket has asked whether it may take over */
     bool is_on_socket;
-    bool told_enrolled, told_accepted, told_rejected;
+    bool told_enrolled, told_accepted;
+    int64_t told_rejected; /* when the refusal came that was told last (ms); 0: none */
 };
 
 /* A new one, of a person's address; its sid, or NULL past the limits. */

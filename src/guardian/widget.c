@@ -35,6 +35,9 @@ static enum db_result accept(struct factor_call *factor, struct db_tx *tx, const
         return DB_CONFLICT;
     if (result != DB_OK)
         return result;
+    /* A phone that enrolled itself meanwhile left to this page the recovery code that it shows. */
+    if (mfa_settle_recovery_code(factor, tx) != FACTOR_OK)
+        return DB_FAILED;
     json_set_text(now.doc, now.root, "method", call->method);
     json_set_int(now.doc, now.root, "accepted_at", call->now);
     json_set_bool(now.doc, now.root, "enrolled", call->is_enrolling);
@@ -44,6 +47,9 @@ static enum db_result accept(struct factor_call *factor, struct db_tx *tx, const
         signal_raise(tx, arena_printf(call->arena, "tx:%s", now.id));
     return result;
 }
+
+/* An operator's page shows no number: the protocol has none. */
+static const struct push_request no_screen = {.has_no_screen = true};
 
 void widget_ready_factor(struct widget_call *call)
 {
@@ -57,6 +63,7 @@ void widget_ready_factor(struct widget_call *call)
         .locale = page_language(NULL, call->x != NULL ? http_header(call->x, "accept-language") : NULL),
         .provider = json_mut_text(transaction->root, "provider"),
         .additional = json_mut_bool(transaction->root, "additional", false),
+        .request = &no_screen,
         .now = call->now,
         .began_at = transaction->created_at,
         .announced_code = widget_secret(call, "recovery"),
@@ -187,13 +194,18 @@ bool widget_is_enrolled(const struct widget_call *call)
     return call->choice.enrolled_count > 0 && !json_mut_bool(call->transaction.root, "additional", false);
 }
 
+const char *widget_factor_name(const struct factor *factor)
+{
+    return strcmp(factor->kind, "push") == 0 ? "push" : factor->name;
+}
+
 bool widget_may_enroll(const struct widget_call *call, const char *name)
 {
     const char *only = json_mut_text(call->transaction.root, "factor");
     if (widget_is_enrolled(call) || (only != NULL && strcmp(only, name) != 0))
         return false;
     for (size_t i = 0; i < call->choice.enrollable_count; i++)
-        if (strcmp(call->choice.enrollable[i]->name, name) == 0)
+        if (strcmp(widget_factor_name(call->choice.enrollable[i]), name) == 0)
             return true;
     return false;
 }

@@ -45,7 +45,9 @@ bool widget_body(struct http_exchange *x, yyjson_val **body) NODISCARD;
 typedef void (*widget_change)(struct widget_call *call, const char *value);
 bool widget_store(struct widget_call *call, widget_change change, const char *value) NODISCARD;
 
-/* Whether the person may enrol that factor in this transaction. */
+/* The factor's name in this protocol: "push", "otp", "sms", "recovery-code". */
+const char *widget_factor_name(const struct factor *factor) NODISCARD;
+/* Whether the person may enrol that factor, by its name in this protocol, in this transaction. */
 bool widget_may_enroll(const struct widget_call *call, const char *name) NODISCARD;
 /* Whether the person is asked by a factor, rather than enrols one. */
 bool widget_is_enrolled(const struct widget_call *call) NODISCARD;
@@ -54,6 +56,16 @@ const struct authenticator *widget_enrolled_of(const struct widget_call *call, c
 /* A secret of the transaction's document, sealed there under `name`; NULL where it has none. */
 const char *widget_secret(const struct widget_call *call, const char *name) NODISCARD;
 void widget_keep_secret(struct widget_call *call, const char *name, const char *secret);
+
+/* What the person's phones said to the transaction's newest question; answered_at names a refusal. */
+enum widget_push {
+    WIDGET_PUSH_NOTHING = 0,
+    WIDGET_PUSH_ACCEPTED = 1,
+    WIDGET_PUSH_REJECTED = 2,
+    WIDGET_PUSH_FAILED = 3
+};
+/* Takes an approval, once, which accepts the transaction. Nothing is answered. */
+enum widget_push widget_take_push(struct widget_call *call, int64_t *answered_at) NODISCARD;
 
 /* --- answers --- */
 

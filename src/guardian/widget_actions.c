@@ -56,7 +56,7 @@ void widget_send_sms(struct http_exchange *x)
 
 /* --- POST send-push-notification --- */
 
-/* To every phone of the person (guardian.md C4-4); sent where one of them was sent to. */
+/* All phones of the person are asked at once (guardian.md C4-4). */
 void widget_send_push(struct http_exchange *x)
 {
     struct widget_call call;
@@ -64,22 +64,16 @@ void widget_send_push(struct http_exchange *x)
     if (!open_pending(x, &call))
         return;
     enum factor_result result = FACTOR_NOT_ENROLLED;
-    for (size_t i = 0; i < call.choice.enrolled_count; i++) {
-        const struct authenticator *authenticator = &call.choice.enrolled[i];
-        if (strcmp(authenticator->kind, "push") != 0 || result == FACTOR_TOO_MANY_MESSAGES)
-            continue;
-        enum factor_result sent = mfa_challenge(&call.factor, authenticator, &retry_ms);
-        call.factor.again = true;
-        if (result != FACTOR_OK)
-            result = sent;
-    }
+    const struct authenticator *phone = widget_enrolled_of(&call, "push");
+    if (phone != NULL)
+        result = mfa_challenge(&call.factor, phone, &retry_ms);
     if (result == FACTOR_OK)
         http_reply_empty(x, 204);
     else if (result == FACTOR_TOO_MANY_MESSAGES)
         widget_reply_limited(&call, "too_many_pn", retry_ms);
     else if (result == FACTOR_SEND_FAILED)
         guardian_reply_error(x, "error_sending_push_notification");
-    else if (!mfa_factor_enabled(&call.settings, "push"))
+    else if (!mfa_factor_enabled(&call.settings, "push-notification"))
         guardian_reply_error(x, "feature_disabled_by_admin");
     else
         widget_reply_result(&call, result, retry_ms, "invalid_otp");
@@ -176,9 +170,10 @@ static bool choose(struct widget_call *call, const char *code, struct candidate 
     struct candidate app = {.is_found = false};
     struct candidate sms = {.is_found = false};
     bool is_enrolled = widget_is_enrolled(call);
-    if (is_enrolled)
+    if (is_enrolled) {
         consider_enrolled(call, "otp", code, &app);
-    else
+        consider_enrolled(call, "push", code, &app);
+    } else
         consider_pending(call, "otp", &app);
     if (!is_enrolled)
         consider_pending(call, "sms", &sms);
@@ -217,7 +212,8 @@ void widget_verify_otp(struct http_exchange *x)
     }
     int64_t retry_ms = 0;
     const char *recovery_code = NULL;
-    call.method = factor_by_kind(chosen.authenticator.kind)->name;
+    bool is_message = strcmp(chosen.authenticator.kind, "phone") == 0;
+    call.method = is_message ? "sms" : "otp"; /* a phone that is pushed to makes codes, too */
     call.is_enrolling = chosen.is_pending;
     enum factor_result result =
         chosen.is_pending

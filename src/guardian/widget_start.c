@@ -1,6 +1,8 @@
 /* POST start-flow: opens, or opens once more, the transaction that a page's request token or enrolment ticket is for. */
 #include "guardian/widget.h"
 
+#include "mfa/push.h"
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "crypto/digest.h"
@@ -125,6 +127,30 @@ static enum factor_result ready_secret(struct widget_call *call, struct enrollme
     return result;
 }
 
+/* The pending phone, whose ticket the page's QR code carries; nothing where that factor is off. */
+static enum factor_result ready_phone(struct widget_call *call, int64_t *retry_ms)
+{
+    struct enrollment_offer offer;
+    if (!widget_may_enroll(call, "push"))
+        return FACTOR_OK;
+    struct mfa_transaction *transaction = &call->transaction;
+    const char *id = json_mut_text(transaction->root, "push");
+    if (id != NULL && mfa_resume(&call->factor, id, &offer) == FACTOR_OK &&
+        offer.authenticator.created_at + PUSH_ENROLLMENT_MS > call->now)
+        return FACTOR_OK;
+    call->factor.page_shows_recovery_code = true;
+    call->factor.ticket_hash = json_mut_text(transaction->root, "ticket");
+    enum factor_result result =
+        mfa_enroll(&call->factor, factor_by_name("push-notification"), NULL, &offer, retry_ms);
+    if (result != FACTOR_OK)
+        return result;
+    json_set_text(transaction->doc, transaction->root, "push", offer.authenticator.id);
+    widget_keep_secret(call, "phone_ticket", offer.enrollment_tx_id);
+    if (json_mut_text(transaction->root, "device") == NULL)
+        json_set_text(transaction->doc, transaction->root, "device", offer.authenticator.id);
+    return FACTOR_OK;
+}
+
 static bool wants_recovery_code(const struct widget_call *call)
 {
     return mfa_factor_enabled(&call->settings, "recovery-code") && call->choice.enrolled_count == 0;
@@ -220,12 +246,14 @@ static void start_enrollment(struct widget_call *call)
     int64_t retry_ms;
     bool is_possible = false;
     for (size_t i = 0; i < factors_count; i++)
-        is_possible |= widget_may_enroll(call, factors[i]->name);
+        is_possible |= widget_may_enroll(call, widget_factor_name(factors[i]));
     if (!is_possible) {
         guardian_reply_error(call->x, "feature_disabled");
         return;
     }
     enum factor_result result = ready_secret(call, &offer, &retry_ms);
+    if (result == FACTOR_OK)
+        result = ready_phone(call, &retry_ms);
     if (result != FACTOR_OK) {
         widget_reply_result(call, result, retry_ms, "invalid_otp");
         return;

@@ -1,6 +1,10 @@
 #include "guardian/widget.h"
+#include "mfa/push.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+enum { REJECTED_MS = 4000 };
 
 static void add_name(yyjson_mut_doc *doc, yyjson_mut_val *names, const char *name)
 {
@@ -29,7 +33,7 @@ static bool is_known(const char *name)
 static void add_methods(const struct widget_call *call, yyjson_mut_doc *doc, yyjson_mut_val *names,
                         const struct authenticator *authenticator)
 {
-    const char *name = factor_by_kind(authenticator->kind)->name;
+    const char *name = widget_factor_name(factor_by_kind(authenticator->kind));
     if (is_known(name))
         add_name(doc, names, name);
     if (strcmp(name, "push") == 0 && mfa_factor_enabled(&call->settings, "otp"))
@@ -98,7 +102,7 @@ yyjson_mut_val *widget_askable(const struct widget_call *call, yyjson_mut_doc *d
     yyjson_mut_val *names = yyjson_mut_arr(doc);
     for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
         for (size_t j = 0; j < call->choice.enrollable_count; j++)
-            if (strcmp(call->choice.enrollable[j]->name, known[i]) == 0)
+            if (strcmp(widget_factor_name(call->choice.enrollable[j]), known[i]) == 0)
                 add_name(doc, names, known[i]);
     return names;
 }
@@ -116,16 +120,78 @@ const char *widget_sign(struct widget_call *call)
     return token;
 }
 
+enum widget_push widget_take_push(struct widget_call *call, int64_t *answered_at)
+{
+    struct push_challenge challenge;
+    struct db_tx *tx = NULL;
+    enum push_state state = PUSH_NONE;
+    const struct authenticator *phone = widget_enrolled_of(call, "push");
+    *answered_at = 0;
+    if (phone == NULL || json_mut_text(call->transaction.root, "method") != NULL)
+        return WIDGET_PUSH_NOTHING;
+    enum db_result result = db_begin_read(call->tenant->db, &tx);
+    if (result == DB_OK)
+        result = push_state_read(tx, call->arena, call->transaction.id, call->now, &state, &challenge);
+    db_end(&tx);
+    if (result != DB_OK)
+        return WIDGET_PUSH_FAILED;
+    if (state == PUSH_REJECTED) {
+        *answered_at = challenge.answered_at;
+        return WIDGET_PUSH_REJECTED;
+    }
+    if (state != PUSH_ACCEPTED)
+        return WIDGET_PUSH_NOTHING;
+    const char *next_code;
+    int64_t retry_ms;
+    call->method = "push";
+    enum factor_result taken = mfa_verify(&call->factor, phone, NULL, &next_code, &retry_ms);
+    if (taken == FACTOR_OK)
+        return WIDGET_PUSH_ACCEPTED;
+    return taken == FACTOR_FAILED ? WIDGET_PUSH_FAILED : WIDGET_PUSH_NOTHING; /* taken by another call */
+}
+
+static void note_rejection(struct widget_call *call, const char *answered_at)
+{
+    json_set_text(call->transaction.doc, call->transaction.root, "rejected_at", answered_at);
+    json_set_int(call->transaction.doc, call->transaction.root, "rejected_seen_at", call->now);
+}
+
+/*
+ * The package raises an event for each reply that says "rejected", and goes on asking: the first says so, and whichever come
+ * within four seconds, as the first may have been lost (guardian.md C4-2). False where the answer is made.
+ */
+static bool read_state(struct widget_call *call, const char **state)
+{
+    int64_t answered_at;
+    enum widget_push push = widget_take_push(call, &answered_at);
+    if (push == WIDGET_PUSH_FAILED) {
+        guardian_reply_store_failure(call->x);
+        return false;
+    }
+    *state = json_mut_text(call->transaction.root, "method") != NULL ? "accepted" : "pending";
+    if (push != WIDGET_PUSH_REJECTED)
+        return true;
+    const char *refusal = arena_printf(call->arena, "%" PRId64, answered_at);
+    const char *seen = json_mut_text(call->transaction.root, "rejected_at");
+    bool is_new = seen == NULL || strcmp(seen, refusal) != 0;
+    if (is_new && !widget_store(call, note_rejection, refusal))
+        return false;
+    if (is_new || call->now < json_mut_int(call->transaction.root, "rejected_seen_at", 0) + REJECTED_MS)
+        *state = "rejected";
+    return true;
+}
+
 void widget_transaction_state(struct http_exchange *x)
 {
     struct widget_call call;
-    if (!widget_open(x, &call))
+    const char *state;
+    if (!widget_open(x, &call) || !read_state(&call, &state))
         return;
     yyjson_mut_doc *doc = json_new_object(x->arena);
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
     bool is_accepted = json_mut_text(call.transaction.root, "method") != NULL;
     json_set_text(doc, root, "id", call.transaction.id);
-    json_set_text(doc, root, "state", is_accepted ? "accepted" : "pending");
+    json_set_text(doc, root, "state", state);
     bool shows = widget_is_enrolled(&call) || (is_accepted && call.choice.enrolled_count > 0);
     json_set(doc, root, "enrollment", shows ? widget_describe(&call, doc) : yyjson_mut_null(doc));
     if (is_accepted) {
