@@ -50,6 +50,12 @@ export function credentials(base: string): Promise<PushCredentials> {
   return late(subscribe(base), NO_PUSH).catch(() => NO_PUSH);
 }
 
+/** What was answered in the app asks no more on the lock screen. */
+export async function closeNotification(tag: string): Promise<void> {
+  for (const registration of (await navigator.serviceWorker?.getRegistrations()) ?? [])
+    for (const notification of await registration.getNotifications({ tag })) notification.close();
+}
+
 /** Tells the servers of a subscription that changed, or that came since (a permission given later). */
 export async function renewCredentials(): Promise<void> {
   for (const { id, push } of await accounts()) {

@@ -16,6 +16,14 @@ export async function take(payload: unknown): Promise<LoginRequest | null> {
   return heard;
 }
 
+/** Takes a push: the login that it is about while that waits for an answer, whether or not the stream told of it before. */
+export async function takePush(payload: unknown): Promise<LoginRequest | null> {
+  await take(payload);
+  const heard = readRequest(payload, await accounts());
+  const kept = heard && (await request(heard.id));
+  return kept?.state === 'pending' && kept.until > Date.now() ? kept : null;
+}
+
 /** Adds what the consent says, where there is one to fetch. */
 export async function withConsent(heard: LoginRequest): Promise<LoginRequest> {
   const owner = await account(heard.accountId);

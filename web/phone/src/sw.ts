@@ -1,6 +1,6 @@
 // The service worker: the app without a network, and logins that ask while it is closed.
 
-import { answer, take } from './requests';
+import { answer, takePush } from './requests';
 import { renew } from './renew';
 import { account, request, setting } from './store';
 import { languageOf, textsOf } from './texts';
@@ -68,9 +68,9 @@ async function tell(id: string): Promise<void> {
 self.addEventListener('push', (event) => {
   const show = async () => {
     const t = await words();
-    const login = await take(payloadOf(event));
+    const login = await takePush(payloadOf(event));
     if (!login) {
-      // Browsers take the right to push from who shows nothing; what was heard before, or has ended, asks for no answer.
+      // Browsers take the right to push from who shows nothing; what was answered, or has ended, asks for no answer.
       const options = { tag: 'nothing', body: t.notification_nothing, silent: true, icon: icon('icon-192.png'), badge: icon('badge.png') };
       return self.registration.showNotification(t.app, options);
     }

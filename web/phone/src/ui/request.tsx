@@ -1,6 +1,7 @@
 // A login that asks: who, where, which application, when; the number it shows; and the answer.
 
 import { useEffect, useState } from 'preact/hooks';
+import { closeNotification } from '../push';
 import { answer, withConsent, type Outcome } from '../requests';
 import type { Account, LoginRequest } from '../store';
 import { fill } from '../texts';
@@ -85,6 +86,7 @@ function useAnswer(request: LoginRequest): Answering {
     setBusy(true);
     setError(null);
     const outcome = await answer(request.id, { accepted, ...more });
+    void closeNotification(request.id);
     setBusy(false);
     if (outcome === 'network' || outcome === 'unknown') setError(outcome);
     else if (outcome !== 'pending' && outcome !== 'gone') say(t[`end_${outcome}`]);
