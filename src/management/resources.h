@@ -10,6 +10,7 @@ extern const struct operations factors_operations;
 extern const struct operations factor_duo_operations;
 extern const struct operations enrollments_operations;
 extern const struct operations rules_operations;
+extern const struct operations actions_operations;
 extern const struct operations rules_try_operations;
 extern const struct operations clients_operations;
 extern const struct operations client_grants_operations;

@@ -10,7 +10,7 @@ const struct operations *const management_operations[] = {
     &rules_operations,         &clients_operations,
     &client_grants_operations, &resource_servers_operations,
     &connections_operations,   &tenant_settings_operations,
-    &factor_duo_operations,
+    &factor_duo_operations,    &actions_operations,
 };
 const size_t management_operations_count = ARRAY_LENGTH(management_operations);
 
