@@ -23,6 +23,7 @@ test('discovery names what is served, in its order, and nothing else', async () 
     'authorization_endpoint',
     'token_endpoint',
     'userinfo_endpoint',
+    'mfa_challenge_endpoint',
     'jwks_uri',
     'scopes_supported',
     'response_types_supported',
@@ -35,12 +36,14 @@ test('discovery names what is served, in its order, and nothing else', async () 
     'request_parameter_supported',
     'id_token_signing_alg_values_supported',
     'end_session_endpoint',
+    'backchannel_authentication_endpoint',
+    'backchannel_token_delivery_modes_supported',
   ]);
   assert.equal(body.issuer, server.issuer);
   assert.equal(headers.get('access-control-allow-origin'), '*');
   for (const [name, url] of Object.entries(body)) {
     if (!/_endpoint$|_uri$/.test(name)) continue;
-    const method = name === 'token_endpoint' ? 'POST' : 'GET';
+    const method = /^(token|mfa_challenge|backchannel_authentication)_endpoint$/.test(name) ? 'POST' : 'GET';
     const response = await fetch(url, { method, redirect: 'manual' });
     assert.notEqual(response.status, 404, `${name} ${url}`);
     await response.arrayBuffer();
