@@ -111,11 +111,13 @@ static int take_argument(struct trying *trying, int argc, char **argv)
     const char *slash = strrchr(argv[0], '/');
     const char *script =
         trying->error == NULL ? rules_file_text(trying->arena, argv[0], &trying->error) : NULL;
-    if (script != NULL)
-        trying->rules[trying->wish.count++] =
-            (struct rule){.id = arena_printf(trying->arena, "try_%zu", trying->wish.count),
-                          .name = slash != NULL ? slash + 1 : argv[0],
-                          .script = script};
+    if (script == NULL)
+        return 1;
+    trying->rules[trying->wish.count] =
+        (struct rule){.id = arena_printf(trying->arena, "try_%zu", trying->wish.count),
+                      .name = slash != NULL ? slash + 1 : argv[0],
+                      .script = script};
+    trying->wish.count++;
     return 1;
 }
 

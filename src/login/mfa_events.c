@@ -43,7 +43,7 @@ static bool is_phone_silent(struct http_turn *turn, const char *hash, const char
 {
     struct tenant *tenant = turn->context;
     struct db_tx *tx = NULL;
-    struct authenticator phone;
+    struct authenticator phone = {.id = NULL};
     enum push_state state = PUSH_NONE;
     enum db_result result = db_begin_read(tenant->db, &tx), found = DB_OK;
     if (result == DB_OK)

@@ -18,16 +18,20 @@ static void show_settings(struct call *call)
         (void)management_store_failed(call->x);
         return;
     }
-    http_reply_json(call->x, 200, stored != NULL ? json_thaw(call->arena, stored) : json_new_object(call->arena));
+    http_reply_json(call->x, 200,
+                    stored != NULL ? json_thaw(call->arena, stored) : json_new_object(call->arena));
 }
 
 /* The page is tried out before it is kept: a login that finds it broken goes on with our own pages. */
 static bool check_page(struct call *call)
 {
     static const char variables[] =
-        "{\"mfaServerUrl\":\"https://tenant.test/appliance-mfa\",\"requestToken\":\"a.b.c\",\"postActionURL\":"
-        "\"https://tenant.test/u/mfa-widget\",\"globalTrackingId\":\"1\",\"stateCheckingMechanism\":\"polling\","
-        "\"errors\":[],\"allowRememberBrowser\":true,\"userData\":{\"userId\":\"auth0|1\",\"email\":\"a@b.test\","
+        "{\"mfaServerUrl\":\"https://tenant.test/"
+        "appliance-mfa\",\"requestToken\":\"a.b.c\",\"postActionURL\":"
+        "\"https://tenant.test/u/"
+        "mfa-widget\",\"globalTrackingId\":\"1\",\"stateCheckingMechanism\":\"polling\","
+        "\"errors\":[],\"allowRememberBrowser\":true,\"userData\":{\"userId\":\"auth0|1\",\"email\":\"a@b."
+        "test\","
         "\"friendlyUserId\":\"a@b.test\",\"tenant\":\"tenant\",\"tenantFriendlyName\":\"Tenant\"}}";
     const char *html = json_text(json_member(call->body, "guardian_mfa_page"), "html");
     const char *error = NULL;
@@ -35,7 +39,8 @@ static bool check_page(struct call *call)
         return true;
     }
     yyjson_mut_doc *doc = json_thaw(call->arena, json_parse_own(call->arena, variables));
-    if (liquid_render(call->tenant->scripts, call->arena, html, yyjson_mut_doc_get_root(doc), &error) != NULL) {
+    if (liquid_render(call->tenant->scripts, call->arena, html, yyjson_mut_doc_get_root(doc), &error) !=
+        NULL) {
         return true;
     }
     return management_bad_body(call->x, arena_printf(call->arena, "Invalid guardian_mfa_page template: %s.",

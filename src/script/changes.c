@@ -189,9 +189,12 @@ static JSValue path_of(const struct walk *walk, JSAtom name)
     }
     add_name(walk->ctx, path, name, walk->levels[walk->depth - 1].in_array, walk->depth == 1);
     size_t size = strlen(path);
-    /* Cut within a letter, where it was too long. */
-    while (size == PATH_BYTES - 1 && size > 0 && ((unsigned char)path[size - 1] & 0xC0) == 0x80)
-        size--;
+    /* What was too long may be cut within a letter: its last one goes whole. */
+    if (size == PATH_BYTES - 1) {
+        while (size > 0 && ((unsigned char)path[size - 1] & 0xC0) == 0x80)
+            size--;
+        size -= size > 0;
+    }
     return JS_NewStringLen(walk->ctx, path, size);
 }
 

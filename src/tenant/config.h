@@ -64,8 +64,8 @@ struct config {
     const char *apns_key_file;
     const char *apns_key_id;
     const char *apns_team_id;
-    const char *apns_url; /* NULL: Apple's */
-    const char *sns_url;  /* NULL: Amazon's */
+    const char *apns_url;     /* NULL: Apple's */
+    const char *sns_url;      /* NULL: Amazon's */
     const char *duo_url;      /* NULL: https:// and the host that the tenant or a rule names */
     const char *duo_failmode; /* "closed" or "open" */
 
