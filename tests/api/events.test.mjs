@@ -80,7 +80,7 @@ test('another server on the same PostgreSQL wakes the page within a second', { s
   const port = await freePort();
   const other = spawn(
     binary,
-    ['serve', '--data', server.data, '--listen', `127.0.0.1:${port}`, '--issuer', server.issuer, ...server.flags],
+    ['serve', '--data', server.data, '--listen', `127.0.0.1:${port}`, '--issuer', server.issuer, ...server.flags.filter((flag) => !flag.startsWith('--dev-tls-listen'))],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   try {
