@@ -26,13 +26,18 @@ async function waitingLogin() {
   return { page, browser, state };
 }
 
-async function listen(browser, state, { version = 3, at = server.baseUrl, cookies } = {}) {
+/** `patient`: streams that ended a moment ago may still count against the address. */
+async function listen(browser, state, { version = 3, at = server.baseUrl, cookies, patient = true } = {}) {
   const url = new URL(`/u/mfa-events?state=${state}&version=${version}`, at);
   const controller = new AbortController();
   const response = await fetch(url, {
     headers: { cookie: cookies ?? browser.jar.header(new URL(server.issuer)), accept: 'text/event-stream' },
     signal: controller.signal,
   });
+  if (patient && response.status === 503) {
+    await response.text();
+    return listen(browser, state, { version, at, cookies });
+  }
   return { response, status: response.status, end: () => controller.abort() };
 }
 
@@ -99,7 +104,7 @@ test('another server on the same PostgreSQL wakes the page within a second', { s
 });
 
 /** A request over the server's own TLS: the answer, with what it says until `enough`, or until it ends. */
-function overTls(path, { enough = /$^/, answered = () => {}, ...options } = {}) {
+function overTls(path, { enough = /$^/, answered = () => {}, connected = () => {}, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const sent = request(
       { host: '127.0.0.1', port: tlsPort, path, rejectUnauthorized: false, agent: false, ...options },
@@ -119,6 +124,7 @@ function overTls(path, { enough = /$^/, answered = () => {}, ...options } = {}) 
       },
     );
     sent.on('error', reject);
+    sent.on('socket', (socket) => socket.on('secureConnect', connected));
     sent.end(options.body);
   });
 }
@@ -128,8 +134,11 @@ test('over the server\'s own TLS it is the same', async () => {
   const version = await atItsVersion(browser, state);
   const cookie = browser.jar.header(new URL(server.issuer));
   const target = `/u/mfa-events?state=${state}&version=${version}`;
-  const heard = overTls(target, { headers: { cookie } });
-  const left = overTls(target, { headers: { cookie }, enough: /:/ });
+  let heard, left;
+  await new Promise((connected) => (heard = overTls(target, { headers: { cookie }, connected })));
+  await new Promise((connected) => (left = overTls(target, { headers: { cookie }, enough: /:/, connected })));
+  // What was asked before this answer came has been heard.
+  await overTls('/.well-known/jwks.json');
   await enrollOtp(server, page);
   for (const { status, text, isEnded } of await Promise.all([heard, left])) {
     assert.equal(status, 200);
@@ -165,7 +174,7 @@ test('past the limit of an address the answer is 503, after which pages poll', a
   const { browser, state } = await waitingLogin();
   const version = await atItsVersion(browser, state);
   const streams = [];
-  for (let i = 0; i < 4; i++) streams.push(await listen(browser, state, { version }));
+  for (let i = 0; i < 4; i++) streams.push(await listen(browser, state, { version, patient: i < 3 }));
   assert.deepEqual(streams.map(({ status }) => status), [200, 200, 200, 503]);
   streams.forEach(({ end }) => end());
 });
