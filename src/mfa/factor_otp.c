@@ -24,19 +24,24 @@ static enum factor_result enroll_otp(struct factor_call *call, struct db_tx *tx,
     enum factor_result result = factor_drop_stale(call, tx, "otp");
     if (result != FACTOR_OK)
         return result;
-    uint8_t *secret = arena_alloc(call->arena, SECRET_BYTES);
-    random_fill(secret, SECRET_BYTES);
     offer->authenticator = (struct authenticator){
         .id = random_id(call->arena, "dev_", 16),
         .user_id = call->user->user_id,
         .kind = "otp",
-        .secret = {.data = secret, .size = SECRET_BYTES},
+        .secret = factor_new_seed(call->arena),
         .created_at = call->now,
     };
     result = factor_result_of(
         authenticator_insert(tx, call->arena, call->tenant->keyring, &offer->authenticator, NULL),
         FACTOR_FAILED);
     return result == FACTOR_OK ? show_otp(call, tx, offer) : result;
+}
+
+struct bytes factor_new_seed(struct arena *arena)
+{
+    uint8_t *seed = arena_alloc(arena, SECRET_BYTES);
+    random_fill(seed, SECRET_BYTES);
+    return (struct bytes){.data = seed, .size = SECRET_BYTES};
 }
 
 static bool is_code(const char *code)
@@ -56,11 +61,9 @@ static enum factor_result confirm_otp(struct factor_call *call, struct db_tx *tx
                             FACTOR_NOT_ENROLLED);
 }
 
-static enum factor_result verify_otp(struct factor_call *call, struct db_tx *tx,
-                                     const struct authenticator *authenticator, const char *code,
-                                     const char **next_code)
+enum factor_result factor_use_totp(struct factor_call *call, struct db_tx *tx,
+                                   const struct authenticator *authenticator, const char *code)
 {
-    (void)next_code;
     int64_t step;
     if (!is_code(code))
         return FACTOR_BAD_FORMAT;
@@ -68,6 +71,14 @@ static enum factor_result verify_otp(struct factor_call *call, struct db_tx *tx,
         return FACTOR_WRONG_CODE;
     return factor_result_of(authenticator_use_step(tx, authenticator->id, step, call->now),
                             FACTOR_WRONG_CODE);
+}
+
+static enum factor_result verify_otp(struct factor_call *call, struct db_tx *tx,
+                                     const struct authenticator *authenticator, const char *code,
+                                     const char **next_code)
+{
+    (void)next_code;
+    return factor_use_totp(call, tx, authenticator, code);
 }
 
 const struct factor otp_factor = {

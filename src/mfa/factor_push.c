@@ -1,4 +1,4 @@
-/* Questions to a phone, answered there (../protocol/guardian.md A); push.c has the phone's side. */
+/* Questions to a phone, answered there (../protocol/guardian.md A); push_device.c and push_answer.c have the phone's side. */
 #include "mfa/factors.h"
 #include "mfa/limits.h"
 #include "mfa/push_tokens.h"
@@ -6,13 +6,10 @@
 #include "base/encode.h"
 #include "base/random.h"
 #include "crypto/digest.h"
-#include "crypto/otp.h"
 #include "notify/channel.h"
 #include "store/signal.h"
 
 #include <string.h>
-
-enum { SECRET_BYTES = 20, CODE_DIGITS = 6 };
 
 /* --- enrolling --- */
 
@@ -50,13 +47,11 @@ static enum factor_result enroll_push(struct factor_call *call, struct db_tx *tx
     enum factor_result result = factor_drop_stale(call, tx, "push");
     if (result != FACTOR_OK)
         return result;
-    uint8_t *secret = arena_alloc(call->arena, SECRET_BYTES);
-    random_fill(secret, SECRET_BYTES);
     offer->authenticator = (struct authenticator){
         .id = random_id(call->arena, "dev_", 16),
         .user_id = call->user->user_id,
         .kind = "push",
-        .secret = {.data = secret, .size = SECRET_BYTES},
+        .secret = factor_new_seed(call->arena),
         .doc = pending_doc(call),
         .created_at = call->now,
     };
@@ -165,26 +160,14 @@ static enum factor_result challenge_push(struct factor_call *call, const struct 
 
 /* --- going on --- */
 
-static enum factor_result verify_code(struct factor_call *call, struct db_tx *tx,
-                                      const struct authenticator *authenticator, const char *code)
-{
-    int64_t step;
-    if (strlen(code) != CODE_DIGITS || strspn(code, RANDOM_DIGITS) != CODE_DIGITS ||
-        !mfa_factor_enabled(call->settings, "otp"))
-        return FACTOR_BAD_FORMAT;
-    if (!totp_verify(authenticator->secret, code, call->now / 1000, authenticator->last_step, &step))
-        return FACTOR_WRONG_CODE;
-    return factor_result_of(authenticator_use_step(tx, authenticator->id, step, call->now),
-                            FACTOR_WRONG_CODE);
-}
-
 static enum factor_result verify_push(struct factor_call *call, struct db_tx *tx,
                                       const struct authenticator *authenticator, const char *code,
                                       const char **next_code)
 {
     (void)next_code;
     if (code != NULL)
-        return verify_code(call, tx, authenticator, code);
+        return mfa_factor_enabled(call->settings, "otp") ? factor_use_totp(call, tx, authenticator, code)
+                                                         : FACTOR_BAD_FORMAT;
     const char *phone;
     enum db_result spent =
         push_challenge_spend(tx, call->arena, call->binding, call->now - PUSH_CHALLENGE_MS, &phone);

@@ -12,6 +12,11 @@ extern const struct factor recovery_factor;
 /* How apps on a phone name this account: its address or name. */
 const char *factor_account(const struct user *user) NODISCARD;
 
+/* A seed for one-time codes, in the arena; and whether `code` is one of that authenticator's seed, which spends its step. */
+struct bytes factor_new_seed(struct arena *arena) NODISCARD;
+enum factor_result factor_use_totp(struct factor_call *call, struct db_tx *tx,
+                                   const struct authenticator *authenticator, const char *code) NODISCARD;
+
 /* The members of an authentication method that all factors have. */
 yyjson_mut_val *factor_describe(const struct authenticator *authenticator, struct arena *arena,
                                 yyjson_mut_doc *doc) NODISCARD;

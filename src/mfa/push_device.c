@@ -9,13 +9,12 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { DEVICE_TOKEN_LENGTH = 43, ATTEMPTS = 4 };
+enum { DEVICE_TOKEN_LENGTH = 43 };
 
 /* --- the record --- */
 
-static void set_credentials(struct arena *arena, yyjson_mut_doc *doc, const char *service, const char *token)
+static void set_credentials(yyjson_mut_doc *doc, const char *service, const char *token)
 {
-    (void)arena;
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
     yyjson_mut_val *credentials = yyjson_mut_obj(doc);
     json_set_text(doc, credentials, "service", service);
@@ -37,7 +36,7 @@ enum db_result push_device_enroll(struct db_tx *tx, struct arena *arena,
     yyjson_mut_val *root = yyjson_mut_doc_get_root(doc);
     json_set_text(doc, root, "identifier", device->identifier);
     json_set_text(doc, root, "name", device->name);
-    set_credentials(arena, doc, device->service, device->token);
+    set_credentials(doc, device->service, device->token);
     json_set(doc, root, "public_key", device_key_jwk(&device->key, arena, doc));
     enum db_result result = store_doc(tx, arena, authenticator, doc);
     if (result == DB_OK)
@@ -56,7 +55,7 @@ enum db_result push_device_update(struct db_tx *tx, struct arena *arena,
     if (device->name != NULL)
         json_set_text(doc, root, "name", device->name);
     if (device->service != NULL || device->token != NULL)
-        set_credentials(arena, doc, device->service != NULL ? device->service : json_text(old, "service"),
+        set_credentials(doc, device->service != NULL ? device->service : json_text(old, "service"),
                         device->token != NULL ? device->token : json_text(old, "token"));
     return store_doc(tx, arena, authenticator, doc);
 }

@@ -31,14 +31,6 @@ bool host_crypto_prepare(void)
            HMAC(EVP_sha256(), "k", 1, warm, 0, warm, &size) != NULL;
 }
 
-static JSValue throw_openssl(JSContext *ctx, const char *otherwise)
-{
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-    ERR_clear_error();
-    return JS_ThrowTypeError(ctx, "%s", reason != NULL ? reason : otherwise);
-}
-
 /* --- digests --- */
 
 static EVP_MD *fetch_digest(JSContext *ctx, JSValueConst name)
@@ -71,7 +63,7 @@ static JSValue plain_digest(JSContext *ctx, const EVP_MD *algorithm, struct byte
     }
     EVP_MD_CTX_free(state);
     if (!fine || (wished != 0 && wished != size))
-        return throw_openssl(ctx, "Unsupported state or unable to change the output length");
+        return host_throw_openssl(ctx, "Unsupported state or unable to change the output length");
     return host_give_bytes(ctx, digest, size);
 }
 
@@ -98,7 +90,7 @@ static JSValue host_digest(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
                  HMAC(algorithm, key.data, (int)key.size, message.data, message.size, code, &size) != NULL)
             result = host_give_bytes(ctx, code, size);
         else
-            result = throw_openssl(ctx, "the HMAC can not be made");
+            result = host_throw_openssl(ctx, "the HMAC can not be made");
     }
     EVP_MD_free(algorithm);
     return result;
@@ -208,7 +200,7 @@ static JSValue host_cipher(JSContext *ctx, UNUSED JSValueConst this, UNUSED int 
             object = wrap_cipher(ctx, state);
         } else {
             EVP_CIPHER_CTX_free(state);
-            throw_openssl(ctx, "the cipher can not begin");
+            host_throw_openssl(ctx, "the cipher can not begin");
         }
     }
     EVP_CIPHER_free(cipher);
@@ -230,13 +222,13 @@ static JSValue host_cipher_update(JSContext *ctx, UNUSED JSValueConst this, UNUS
     if (is_extra)
         return EVP_CipherUpdate(state, NULL, &size, in.data, (int)in.size) == 1
                    ? JS_UNDEFINED
-                   : throw_openssl(ctx, "the cipher takes no such data");
+                   : host_throw_openssl(ctx, "the cipher takes no such data");
     uint8_t *out = js_malloc(ctx, in.size + EVP_MAX_BLOCK_LENGTH);
     if (out == NULL)
         return JS_EXCEPTION;
     JSValue result = EVP_CipherUpdate(state, out, &size, in.data, (int)in.size) == 1
                          ? host_give_bytes(ctx, out, (size_t)size)
-                         : throw_openssl(ctx, "the cipher takes no more");
+                         : host_throw_openssl(ctx, "the cipher takes no more");
     js_free(ctx, out);
     return result;
 }
@@ -252,7 +244,7 @@ static JSValue host_cipher_final(JSContext *ctx, UNUSED JSValueConst this, UNUSE
     int size = 0;
     if (EVP_CipherFinal_ex(state, out, &size) == 1)
         return host_give_bytes(ctx, out, (size_t)size);
-    return throw_openssl(ctx, "Unsupported state or unable to authenticate data");
+    return host_throw_openssl(ctx, "Unsupported state or unable to authenticate data");
 }
 
 /* host.cipherTag(state, length): the tag of what was encrypted; host.cipherTag(state, bytes): the tag to expect */
@@ -267,7 +259,7 @@ static JSValue host_cipher_tag(JSContext *ctx, UNUSED JSValueConst this, UNUSED 
         if (JS_ToUint32(ctx, &size, argv[1]) != 0)
             return JS_EXCEPTION;
         if (size > sizeof tag || EVP_CIPHER_CTX_ctrl(state, EVP_CTRL_AEAD_GET_TAG, (int)size, tag) != 1)
-            return throw_openssl(ctx, "there is no tag");
+            return host_throw_openssl(ctx, "there is no tag");
         return host_give_bytes(ctx, tag, size);
     }
     struct bytes wanted;
@@ -277,7 +269,7 @@ static JSValue host_cipher_tag(JSContext *ctx, UNUSED JSValueConst this, UNUSED 
         return JS_ThrowTypeError(ctx, "Invalid authentication tag length: %zu", wanted.size);
     memcpy(tag, wanted.data, wanted.size);
     if (EVP_CIPHER_CTX_ctrl(state, EVP_CTRL_AEAD_SET_TAG, (int)wanted.size, tag) != 1)
-        return throw_openssl(ctx, "the tag is not taken");
+        return host_throw_openssl(ctx, "the tag is not taken");
     return JS_UNDEFINED;
 }
 
@@ -303,7 +295,7 @@ static JSValue derive(JSContext *ctx, const char *name, const OSSL_PARAM *parame
     if (out != NULL)
         result = state != NULL && EVP_KDF_derive(state, out, size, parameters) == 1
                      ? host_give_bytes(ctx, out, size)
-                     : throw_openssl(ctx, "the key can not be derived");
+                     : host_throw_openssl(ctx, "the key can not be derived");
     js_free(ctx, out);
     EVP_KDF_CTX_free(state);
     EVP_KDF_free(kdf);

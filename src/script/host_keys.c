@@ -39,19 +39,11 @@ static EVP_PKEY *take_key(JSContext *ctx, JSValueConst value)
 
 static const JSClassDef key_definition = {"Key", .finalizer = free_key};
 
-static JSValue throw_openssl(JSContext *ctx, const char *otherwise)
-{
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-    ERR_clear_error();
-    return JS_ThrowTypeError(ctx, "%s", reason != NULL ? reason : otherwise);
-}
-
 /* Takes the key over; an exception where it is NULL. */
 static JSValue wrap_key(JSContext *ctx, EVP_PKEY *key, const char *otherwise)
 {
     if (key == NULL)
-        return throw_openssl(ctx, otherwise);
+        return host_throw_openssl(ctx, otherwise);
     ERR_clear_error();
     struct host_native *native = host_native_hold(ctx, key);
     JSValue object = native != NULL ? JS_NewObjectClass(ctx, (int)key_class) : JS_EXCEPTION;
@@ -203,7 +195,8 @@ static JSValue host_key_write(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
     unsigned char *text = NULL;
     size_t size = 0;
     fine = fine && OSSL_ENCODER_to_data(encoder, &text, &size) == 1;
-    JSValue result = fine ? host_give_bytes(ctx, text, size) : throw_openssl(ctx, "the key has no such form");
+    JSValue result =
+        fine ? host_give_bytes(ctx, text, size) : host_throw_openssl(ctx, "the key has no such form");
     OPENSSL_clear_free(text, size);
     OSSL_ENCODER_CTX_free(encoder);
     return result;
@@ -287,7 +280,7 @@ static JSValue host_key_sign(JSContext *ctx, UNUSED JSValueConst this, UNUSED in
     uint8_t *signature = fine ? js_malloc(ctx, size + 1) : NULL;
     fine = signature != NULL && EVP_DigestSign(state, signature, &size, message.data, message.size) == 1;
     JSValue result = fine ? host_give_bytes(ctx, signature, size)
-                          : throw_openssl(ctx, "it can not be signed with this key");
+                          : host_throw_openssl(ctx, "it can not be signed with this key");
     js_free(ctx, signature);
     EVP_MD_CTX_free(state);
     return result;
@@ -309,7 +302,7 @@ static JSValue host_key_verify(JSContext *ctx, UNUSED JSValueConst this, UNUSED 
     fine = fine && set_padding(parameters, &signing);
     JSValue result = JS_FALSE;
     if (!fine)
-        result = throw_openssl(ctx, "it can not be verified with this key");
+        result = host_throw_openssl(ctx, "it can not be verified with this key");
     else if (EVP_DigestVerify(state, signature.data, signature.size, message.data, message.size) == 1)
         result = JS_TRUE;
     EVP_MD_CTX_free(state);
@@ -371,7 +364,8 @@ static JSValue host_key_crypt(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
     fine = fine && operation->run(state, NULL, &size, in.data, in.size) > 0;
     uint8_t *out = fine ? js_malloc(ctx, size + 1) : NULL;
     fine = out != NULL && operation->run(state, out, &size, in.data, in.size) > 0;
-    JSValue result = fine ? host_give_bytes(ctx, out, size) : throw_openssl(ctx, "this key does not do that");
+    JSValue result =
+        fine ? host_give_bytes(ctx, out, size) : host_throw_openssl(ctx, "this key does not do that");
     js_free(ctx, out);
     EVP_PKEY_CTX_free(state);
     return result;
@@ -390,7 +384,7 @@ static JSValue host_key_agree(JSContext *ctx, UNUSED JSValueConst this, UNUSED i
     bool fine = state != NULL && EVP_PKEY_derive_init(state) > 0 &&
                 EVP_PKEY_derive_set_peer(state, other) > 0 && EVP_PKEY_derive(state, secret, &size) > 0;
     JSValue result =
-        fine ? host_give_bytes(ctx, secret, size) : throw_openssl(ctx, "these keys do not go together");
+        fine ? host_give_bytes(ctx, secret, size) : host_throw_openssl(ctx, "these keys do not go together");
     OPENSSL_cleanse(secret, sizeof secret);
     EVP_PKEY_CTX_free(state);
     return result;

@@ -1,5 +1,7 @@
 #include "script/host_values.h"
 
+#include <openssl/err.h>
+
 /* About what a key takes, with what OpenSSL computes ahead for it. */
 enum { NATIVE_BYTES = 8192 };
 
@@ -49,4 +51,12 @@ struct host_native *host_native_hold(JSContext *ctx, void *object)
 void host_native_release(JSRuntime *rt, struct host_native *native)
 {
     js_free_rt(rt, native);
+}
+
+JSValue host_throw_openssl(JSContext *ctx, const char *otherwise)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    ERR_clear_error();
+    return JS_ThrowTypeError(ctx, "%s", reason != NULL ? reason : otherwise);
 }

@@ -27,6 +27,9 @@ struct host_native *host_native_hold(JSContext *ctx, void *object) NODISCARD;
 /* Lets the piece go, but not the object in it. */
 void host_native_release(JSRuntime *rt, struct host_native *native);
 
+/* A TypeError of OpenSSL's last error, or of `otherwise` where it tells none. */
+JSValue host_throw_openssl(JSContext *ctx, const char *otherwise);
+
 /* Adds the functions to the object. False where memory is short. */
 bool host_crypto_add(JSContext *ctx, JSValueConst host) NODISCARD;
 bool host_keys_add(JSContext *ctx, JSValueConst host) NODISCARD;
