@@ -353,6 +353,14 @@ static JSValue host_mine(JSContext *ctx, UNUSED JSValueConst this, UNUSED int ar
     return JS_NewBool(ctx, own_job(ctx) != NULL);
 }
 
+/* host.isFull(): whether this login met the end of its memory */
+static JSValue host_is_full(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc,
+                            UNUSED JSValueConst *argv)
+{
+    const struct job *job = own_job(ctx);
+    return JS_NewBool(ctx, job != NULL && job->out_of_memory);
+}
+
 /* host.now(): milliseconds that never go back, with fractions */
 static JSValue host_now(JSContext *ctx, UNUSED JSValueConst this, UNUSED int argc, UNUSED JSValueConst *argv)
 {
@@ -403,6 +411,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("module", 1, host_module),
     JS_CFUNC_DEF("mentions", 1, host_mentions),
     JS_CFUNC_DEF("mine", 0, host_mine),
+    JS_CFUNC_DEF("isFull", 0, host_is_full),
 };
 
 JSValue host_create(struct engine *engine, JSContext *ctx)

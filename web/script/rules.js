@@ -70,6 +70,9 @@
             locate(told, read(fault, 'stack'));
         } catch (ignored) {
             told.message = told.message || 'The rule failed with an error that can not be shown';
+            // Where memory is out, reading the fault fails for the same reason.
+            if (host.isFull())
+                told.kind = 'memory';
         }
         return told;
     }
