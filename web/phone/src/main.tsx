@@ -123,7 +123,8 @@ function useSurroundings() {
   useEffect(() => {
     const look = () => {
       setOnline(navigator.onLine);
-      if (navigator.onLine && document.visibilityState === 'visible') measureDrift().then(setDrift, () => undefined);
+      // A browser may take a network for one that leads nowhere: what counts is whether the server is reached.
+      if (navigator.onLine && document.visibilityState === 'visible') measureDrift().then(setDrift, () => setOnline(false));
     };
     look();
     addEventListener('online', look);
