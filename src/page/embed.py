@@ -40,6 +40,17 @@ def template(path):
     return text.lstrip("\n")
 
 
+def asset(path):
+    """A file of assets; a style sheet with what it imports in its place."""
+    if path.suffix != ".css":
+        return path.read_bytes()
+    lines = []
+    for line in path.read_text().splitlines(keepends=True):
+        imported = line.removeprefix('@import "').removesuffix('";\n') if line.startswith("@import ") else None
+        lines.append((path.parent / imported).read_text() if imported else line)
+    return "".join(lines).encode()
+
+
 def phrases(path):
     """A text file: prompt → screen → key → text, as Auth0's custom texts are."""
     found = {}
@@ -60,7 +71,7 @@ def array(name, data):
 def depend(out, depfile, root):
     """For ninja: the file is made anew when a source changes, or one comes or goes (a folder's time changes then)."""
     folders = [root / name for name in ("templates", "mails", "texts", "assets")]
-    paths = folders + [path for folder in folders for path in sorted(folder.iterdir())]
+    paths = [root.parent / "colours.css"] + folders + [path for folder in folders for path in sorted(folder.iterdir())]
     pathlib.Path(depfile).write_text(f"{out}: " + " ".join(str(path) for path in paths) + "\n")
 
 
@@ -90,7 +101,7 @@ def main(out, depfile, root):
 
     rows = []
     for number, path in enumerate(sorted((root / "assets").iterdir())):
-        data = path.read_bytes()
+        data = asset(path)
         packed = gzip.compress(data, 9, mtime=0)
         digest = hashlib.sha256(data).hexdigest()[:16]
         c += [array(f"asset_{number}", data), array(f"asset_{number}_gzip", packed)]

@@ -7,7 +7,7 @@ import {install} from '../install.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
 
-async function bundle(entry) {
+async function bundle(entry, more = {}) {
     const {build} = await import('esbuild');
     const result = await build({
         entryPoints: [join(here, entry)],
@@ -18,6 +18,7 @@ async function bundle(entry) {
         target: 'es2020',
         legalComments: 'none',
         minify: true,
+        ...more,
     });
     return Buffer.from(result.outputFiles[0].contents);
 }
@@ -30,7 +31,7 @@ function row(name, type, content) {
 install(here);
 const rows = [
     row('index.html', 'text/html', readFileSync(join(here, 'index.html'))),
-    row('demo.css', 'text/css', readFileSync(join(here, 'demo.css'))),
+    row('demo.css', 'text/css', await bundle('demo.css', {target: undefined, format: undefined})),
     row('demo.js', 'text/javascript', await bundle('demo.js')),
     row('rule.js', 'text/javascript', readFileSync(join(here, 'rule.js'))),
     row('mark.svg', 'image/svg+xml', readFileSync(join(here, '../login/assets/mark.svg'))),

@@ -67,7 +67,7 @@ function depend() {
     const folders = ['src', 'src/ui', 'texts'].map((name) => join(here, name));
     const files = folders.flatMap((folder) =>
         readdirSync(folder, {withFileTypes: true}).filter((entry) => entry.isFile()).map(({name}) => join(folder, name)));
-    writeFileSync(depfile, `${output}: ${[...folders, ...files].join(' ')}\n`);
+    writeFileSync(depfile, `${output}: ${[...folders, ...files, join(here, '../colours.css')].join(' ')}\n`);
 }
 
 const {files, script, style} = await bundles();
