@@ -78,11 +78,11 @@ static void get_config(struct http_exchange *x)
 static const char *signed_in_user(struct http_exchange *x, const struct demo_clients *clients)
 {
     struct tenant *tenant = tenant_of(x);
-    const char *header = http_header(x, "authorization");
+    const char *token = http_credentials(x, "Bearer");
     struct jwt jwt;
     struct db_tx *tx;
-    bool ok = header != NULL && strncmp(header, "Bearer ", 7) == 0 && jwt_parse(x->arena, header + 7, &jwt) &&
-              jwt.kid != NULL && db_begin_read(tenant->db, &tx) == DB_OK;
+    bool ok = token != NULL && jwt_parse(x->arena, token, &jwt) && jwt.kid != NULL &&
+              db_begin_read(tenant->db, &tx) == DB_OK;
     if (ok) {
         const struct signing_key *key = tenant_key_by_kid(tenant, tx, jwt.kid);
         const char *issuer = json_text(jwt.claims, "iss");

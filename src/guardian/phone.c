@@ -15,7 +15,7 @@ bool phone_authenticate(struct http_exchange *x, struct authenticator *device)
 {
     struct tenant *tenant = tenant_of(x);
     guardian_allow_origin(x);
-    const char *bearer = guardian_credentials(x, "Bearer "), *id = http_parameter(x, "id");
+    const char *bearer = http_credentials(x, "Bearer"), *id = http_parameter(x, "id");
     if (bearer == NULL) {
         guardian_reply_error(x, "invalid_bearer_format");
         return false;

@@ -80,7 +80,7 @@ void phone_resolve(struct http_exchange *x)
 {
     yyjson_val *body;
     guardian_allow_origin(x);
-    const char *txtkn = guardian_credentials(x, "Bearer ");
+    const char *txtkn = http_credentials(x, "Bearer");
     if (txtkn == NULL) {
         guardian_reply_error(x, "invalid_bearer_format");
         return;
@@ -165,7 +165,7 @@ void phone_consent(struct http_exchange *x)
     struct authenticator device;
     struct db_tx *tx = NULL;
     guardian_allow_origin(x);
-    const char *txtkn = guardian_credentials(x, "MFA-DPoP "), *id = http_parameter(x, "id");
+    const char *txtkn = http_credentials(x, "MFA-DPoP"), *id = http_parameter(x, "id");
     if (txtkn == NULL) {
         guardian_reply_error(x, "invalid_bearer_format");
         return;

@@ -59,14 +59,6 @@ static const char *read_new_device(struct http_exchange *x, yyjson_val *body, st
     return NULL;
 }
 
-/* `Ticket id="…"`; NULL where the header is not of that form. */
-static const char *read_ticket(struct http_exchange *x)
-{
-    const char *at = guardian_credentials(x, "Ticket id=\"");
-    const char *end = at != NULL ? strchr(at, '"') : NULL;
-    return end != NULL && end > at && end[1] == '\0' ? arena_strndup(x->arena, at, (size_t)(end - at)) : NULL;
-}
-
 /* Guardian.swift refuses an algorithm in capitals, and Guardian.Android a totp that is null (A3). */
 static void add_totp(struct http_exchange *x, yyjson_mut_doc *doc, yyjson_mut_val *root, struct bytes secret)
 {
@@ -102,7 +94,7 @@ void phone_enroll(struct http_exchange *x)
     struct push_enrolled enrolled;
     yyjson_val *body;
     guardian_allow_origin(x);
-    const char *ticket = read_ticket(x);
+    const char *ticket = guardian_ticket(x);
     if (ticket == NULL) {
         guardian_reply_error(x, "invalid_token");
         return;

@@ -78,10 +78,13 @@ void guardian_answer_preflight(struct http_exchange *x)
     http_reply_empty(x, 204);
 }
 
-const char *guardian_credentials(const struct http_exchange *x, const char *scheme)
+const char *guardian_ticket(const struct http_exchange *x)
 {
-    const char *authorization = http_header(x, "authorization");
-    size_t length = strlen(scheme);
-    return authorization != NULL && strncasecmp(authorization, scheme, length) == 0 ? authorization + length
-                                                                                    : NULL;
+    static const char name[] = "id=\"";
+    const char *given = http_credentials(x, "Ticket");
+    if (given == NULL || strncmp(given, name, strlen(name)) != 0)
+        return NULL;
+    const char *ticket = given + strlen(name);
+    size_t length = strcspn(ticket, "\"");
+    return length > 0 && strcmp(ticket + length, "\"") == 0 ? arena_strndup(x->arena, ticket, length) : NULL;
 }

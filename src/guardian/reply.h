@@ -1,4 +1,4 @@
-/* Answers that all Guardian protocols share: errors as both phone SDKs and the widget parse them (A8, B7). */
+/* What all Guardian protocols share: tickets, and errors as both phone SDKs and the widget parse them (A8, B7). */
 #ifndef COUNTERSIGN_GUARDIAN_REPLY_H
 #define COUNTERSIGN_GUARDIAN_REPLY_H
 
@@ -13,8 +13,7 @@ void guardian_reply_store_failure(struct http_exchange *x);
 void guardian_allow_origin(struct http_exchange *x);
 /* Answers OPTIONS of a path of these protocols. */
 void guardian_answer_preflight(struct http_exchange *x);
-
-/* The credentials of the Authorization header after `scheme` ("Bearer ", "Ticket "); NULL where it has another. */
-const char *guardian_credentials(const struct http_exchange *x, const char *scheme) NODISCARD;
+/* The ticket of `Authorization: Ticket id="…"`, in the arena; NULL where the header is not of that form. */
+const char *guardian_ticket(const struct http_exchange *x) NODISCARD;
 
 #endif

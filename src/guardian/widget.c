@@ -120,7 +120,7 @@ const char *widget_open_transaction(struct tenant *tenant, struct arena *arena, 
 bool widget_open(struct http_exchange *x, struct widget_call *call)
 {
     guardian_allow_origin(x);
-    const char *token = guardian_credentials(x, "Bearer ");
+    const char *token = http_credentials(x, "Bearer");
     if (token == NULL) {
         guardian_reply_error(x, "invalid_bearer_format");
         return false;

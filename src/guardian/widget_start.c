@@ -9,19 +9,6 @@
 
 #include <string.h>
 
-/* What the Authorization header holds of a ticket: Ticket id="…". */
-static const char *ticket_of(struct arena *arena, const char *authorization)
-{
-    static const char scheme[] = "Ticket id=\"";
-    if (strncmp(authorization, scheme, sizeof scheme - 1) != 0)
-        return NULL;
-    const char *ticket = authorization + sizeof scheme - 1;
-    size_t length = strcspn(ticket, "\"");
-    if (length == 0 || strcmp(ticket + length, "\"") != 0)
-        return NULL;
-    return arena_strndup(arena, ticket, length);
-}
-
 /* --- by ticket --- */
 
 static void fill_in_ticket(struct widget_call *call, const char *hash, const struct enrollment_ticket *ticket)
@@ -86,17 +73,17 @@ static const char *open_by_request(struct widget_call *call, struct db_tx *tx, c
     return result == DB_OK ? NULL : "internal_error";
 }
 
-static const char *open_transaction(struct widget_call *call, const char *authorization)
+static const char *open_transaction(struct widget_call *call)
 {
     struct db_tx *tx = NULL;
-    const char *ticket = ticket_of(call->arena, authorization);
+    const char *ticket = guardian_ticket(call->x), *token = http_credentials(call->x, "Bearer");
     if (db_begin_read(call->tenant->db, &tx) != DB_OK)
         return "internal_error";
     const char *fault = "invalid_token";
     if (ticket != NULL)
         fault = open_by_ticket(call, tx, ticket);
-    else if (strncmp(authorization, "Bearer ", 7) == 0)
-        fault = open_by_request(call, tx, authorization + 7);
+    else if (token != NULL)
+        fault = open_by_request(call, tx, token);
     if (fault == NULL) {
         enum db_result result = widget_read_person(call, tx);
         if (result != DB_OK)
@@ -266,12 +253,11 @@ static void start_enrollment(struct widget_call *call)
 void widget_start_flow(struct http_exchange *x)
 {
     struct widget_call call = {.x = x, .tenant = tenant_of(x), .arena = x->arena, .now = clock_now_ms()};
-    const char *authorization = http_header(x, "authorization");
     yyjson_val *body;
     guardian_allow_origin(x);
     if (!widget_body(x, &body))
         return;
-    const char *fault = authorization != NULL ? open_transaction(&call, authorization) : "invalid_token";
+    const char *fault = open_transaction(&call);
     if (fault != NULL) {
         guardian_reply_error(x, fault);
         return;

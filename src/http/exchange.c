@@ -28,6 +28,15 @@ const char *http_header(const struct http_exchange *x, const char *name)
     return http_pair(&x->request.headers, name);
 }
 
+const char *http_credentials(const struct http_exchange *x, const char *scheme)
+{
+    const char *header = http_header(x, "authorization");
+    size_t length = strlen(scheme);
+    if (header == NULL || strncasecmp(header, scheme, length) != 0 || header[length] != ' ')
+        return NULL;
+    return header + length + strspn(header + length, " ");
+}
+
 const char *http_query(const struct http_exchange *x, const char *name)
 {
     return http_pair(&x->request.query, name);

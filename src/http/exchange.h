@@ -69,6 +69,12 @@ const char *http_parameter(const struct http_exchange *x, const char *name) NODI
 bool http_accepts_gzip(const struct http_exchange *x) NODISCARD;
 
 /*
+ * What the Authorization header says by that scheme ("Bearer", in any case; RFC 9110 section 11.4); NULL where there is no such
+ * header, or another scheme.
+ */
+const char *http_credentials(const struct http_exchange *x, const char *scheme) NODISCARD;
+
+/*
  * The body as a form: urlencoded, or the texts, numbers and booleans of a JSON object where the content type
  * says JSON (as Auth0's /oauth and /mfa take both). False where it is neither or does not decode; objects and
  * arrays are left out of the pairs but stay readable through http_json.

@@ -163,20 +163,25 @@ void login_reply_conflict(struct login_call *call)
         login_reply_store_failure(call);
 }
 
+bool login_end_write(struct login_call *call, struct db_tx **tx, enum db_result result)
+{
+    if (result == DB_OK)
+        result = db_commit(tx);
+    db_rollback(tx);
+    if (result == DB_CONFLICT)
+        login_reply_conflict(call);
+    else if (result != DB_OK)
+        login_reply_store_failure(call);
+    return result == DB_OK;
+}
+
 bool login_save(struct login_call *call)
 {
     struct db_tx *tx = NULL;
     enum db_result result = db_begin_write(call->tenant->db, &tx);
     if (result == DB_OK)
         result = login_transaction_save(tx, call->arena, call->transaction);
-    if (result == DB_OK)
-        result = db_commit(&tx);
-    db_rollback(&tx);
-    if (result == DB_CONFLICT)
-        login_reply_conflict(call);
-    else if (result != DB_OK)
-        login_reply_store_failure(call);
-    return result == DB_OK;
+    return login_end_write(call, &tx, result);
 }
 
 void login_fail(struct login_call *call, const char *error, const char *description)

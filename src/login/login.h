@@ -62,6 +62,8 @@ void login_go(struct login_call *call, const char *path);
  * at now; or 500). Within a write of the caller's use login_transaction_save and, on failure, login_reply_conflict.
  */
 bool login_save(struct login_call *call) NODISCARD;
+/* Commits a write in which `result` was the last, or undoes it; the same answers on false. *tx becomes NULL. */
+bool login_end_write(struct login_call *call, struct db_tx **tx, enum db_result result) NODISCARD;
 void login_reply_conflict(struct login_call *call);
 void login_reply_store_failure(struct login_call *call);
 

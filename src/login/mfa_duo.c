@@ -57,14 +57,7 @@ static void pass(struct mfa_page *page)
     enum db_result result = db_begin_write(call->tenant->db, &tx);
     if (result == DB_OK)
         result = mfa_store_passed(page, tx);
-    if (result == DB_OK)
-        result = db_commit(&tx);
-    db_rollback(&tx);
-    if (result == DB_CONFLICT)
-        login_reply_conflict(call);
-    else if (result != DB_OK)
-        login_reply_store_failure(call);
-    else
+    if (login_end_write(call, &tx, result))
         mfa_passed(page, NULL);
 }
 

@@ -144,14 +144,7 @@ static bool open_transaction(struct mfa_page *page, struct mfa_transaction *tran
     } else if (result == DB_OK) {
         result = found;
     }
-    if (result == DB_OK)
-        result = db_commit(&tx);
-    db_rollback(&tx);
-    if (result == DB_CONFLICT)
-        login_reply_conflict(call);
-    else if (result != DB_OK)
-        login_reply_store_failure(call);
-    return result == DB_OK;
+    return login_end_write(call, &tx, result);
 }
 
 static void show(struct mfa_page *page, int status, const char *error)

@@ -9,7 +9,6 @@
 #include "page/page.h"
 
 #include <string.h>
-#include <strings.h>
 
 enum { WRITE_TRIES = 4, OOB_CODE_LENGTH = 43 };
 
@@ -175,10 +174,8 @@ bool mfa_call_open(struct http_exchange *x, const char *token, struct mfa_call *
 bool mfa_call_open_bearer(struct http_exchange *x, const char *scope, bool takes_mfa_token,
                           struct mfa_call *call)
 {
-    const char *header = http_header(x, "authorization");
-    const char *token =
-        header != NULL && strncasecmp(header, "Bearer ", 7) == 0 ? header + 7 + strspn(header + 7, " ") : "";
-    if (*token == '\0') {
+    const char *token = http_credentials(x, "Bearer");
+    if (token == NULL || *token == '\0') {
         http_set_header(x, "WWW-Authenticate", "Bearer");
         oauth_fail(x, 401, "invalid_request", "Missing required Bearer token");
         return false;

@@ -10,7 +10,6 @@
 #include "store/users.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* What a valid token says. */
 struct bearer {
@@ -30,9 +29,8 @@ static void refuse(struct http_exchange *x, const char *error)
 /* The token of the Authorization header, or of a posted form (RFC 6750 section 2); NULL where there is none. */
 static const char *bearer_token(struct http_exchange *x)
 {
-    const char *header = http_header(x, "authorization");
-    if (header != NULL)
-        return strncasecmp(header, "Bearer ", 7) == 0 ? header + 7 + strspn(header + 7, " ") : NULL;
+    if (http_header(x, "authorization") != NULL)
+        return http_credentials(x, "Bearer");
     struct http_pairs form;
     if (strcmp(x->request.method, "POST") != 0 || x->request.body.size == 0 || !http_form(x, &form))
         return NULL;

@@ -167,6 +167,24 @@ static void a_cookie_cannot_carry_attributes_in_its_value(void **state)
     assert_null(sent("Set-Cookie"));
 }
 
+static const char *bearer_of(const char *authorization)
+{
+    headers[0] = (struct http_pair){"authorization", authorization};
+    x.request.headers = (struct http_pairs){.items = headers, .count = authorization != NULL};
+    return http_credentials(&x, "Bearer");
+}
+
+static void credentials_are_those_of_the_scheme_alone(void **state)
+{
+    (void)state;
+    assert_string_equal(bearer_of("Bearer a.b.c"), "a.b.c");
+    assert_string_equal(bearer_of("bearer   a"), "a");
+    assert_string_equal(bearer_of("Bearer "), "");
+    static const char *const others[] = {NULL, "", "Bearer", "Bearera", "Basic a", "MFA-DPoP a"};
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        assert_null(bearer_of(others[i]));
+}
+
 int main(void)
 {
 #define EXCHANGED(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -178,6 +196,7 @@ int main(void)
         EXCHANGED(replies_name_their_type),
         EXCHANGED(cookies_say_what_they_are_for),
         EXCHANGED(a_cookie_cannot_carry_attributes_in_its_value),
+        EXCHANGED(credentials_are_those_of_the_scheme_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
