@@ -69,10 +69,8 @@ static enum factor_result confirm_push(struct factor_call *call, struct db_tx *t
     if (call->device == NULL)
         return FACTOR_BAD_FORMAT;
     const char *ticket = push_ticket(call->tenant, call->arena, authenticator->id);
-    if (!text_equal_secret(ticket, code))
+    if (!text_equal_secret(ticket, code) || authenticator->created_at + PUSH_ENROLLMENT_MS <= call->now)
         return FACTOR_TICKET_SPENT;
-    if (authenticator->created_at + PUSH_ENROLLMENT_MS <= call->now)
-        return FACTOR_EXPIRED;
     enum db_result result = push_device_enroll(tx, call->arena, authenticator, call->device);
     if (result == DB_OK)
         result = authenticator_confirm(tx, authenticator->id, 0, call->now);

@@ -175,6 +175,7 @@ bool push_device_authenticate(struct tenant *tenant, struct db_tx *tx, struct ar
 struct ticket_holder {
     struct user user;
     const char *authenticator_id;
+    struct bytes secret;     /* of its one-time codes */
     yyjson_val *doc;         /* of the pending phone; NULL: the Management API's ticket */
     const char *ticket_hash; /* what the confirmation spends; may be NULL */
     bool additional;
@@ -193,6 +194,7 @@ static enum factor_result find_holder(struct tenant *tenant, struct db_tx *tx, s
             return FACTOR_TICKET_SPENT;
         user_id = pending.user_id;
         holder->authenticator_id = pending.id;
+        holder->secret = pending.secret;
         holder->doc = pending.doc;
         holder->ticket_hash = json_text(pending.doc, "ticket");
         holder->additional = json_bool(pending.doc, "additional", false);
@@ -218,6 +220,7 @@ static enum factor_result begin_by_ticket(struct factor_call *call, struct ticke
     int64_t retry_ms;
     enum factor_result result = mfa_enroll(call, &push_factor, NULL, &offer, &retry_ms);
     holder->authenticator_id = offer.authenticator.id;
+    holder->secret = offer.authenticator.secret;
     *ticket = offer.enrollment_tx_id;
     return result;
 }
@@ -257,17 +260,14 @@ enum factor_result push_enroll(struct tenant *tenant, const struct http_exchange
         result =
             mfa_confirm(&call, holder.authenticator_id, ticket, holder.ticket_hash, &recovery, &retry_ms);
     if (result != FACTOR_OK)
-        return result == FACTOR_EXPIRED ? FACTOR_TICKET_SPENT : result;
+        return result;
     *enrolled = (struct push_enrolled){
         .id = holder.authenticator_id,
         .user_id = holder.user.user_id,
         .token = phone.bearer,
         .recovery = recovery,
     };
-    struct authenticator confirmed;
-    if (mfa_factor_enabled(call.settings, "otp") && db_begin_read(tenant->db, &tx) == DB_OK &&
-        authenticator_by_id(tx, arena, tenant->keyring, holder.authenticator_id, &confirmed) == DB_OK)
-        enrolled->secret = confirmed.secret;
-    db_end(&tx);
+    if (mfa_factor_enabled(call.settings, "otp"))
+        enrolled->secret = holder.secret;
     return FACTOR_OK;
 }
